@@ -1,0 +1,333 @@
+/*
+ * docsis.h - DOCSIS and PacketCable configfiles: text, JSON and binary.
+ *
+ * The codec core. Pure C11: no PostgreSQL header, no global that changes,
+ * re-entrant, errors as values. libcrypto is used in mic.c only.
+ *
+ * Words: a "config" is the byte string of a configfile, exactly as a modem
+ * downloads it (with or without MICs, end-of-data and padding). A CM config is
+ * a run of TLVs; a config whose first byte is 254 is an MTA config, in which
+ * a top-level TLV 64 has a two-byte length.
+ *
+ * Every function that can fail returns bool: true = done, false = *error says
+ * why. A failing function leaves out->length as it found it.
+ *
+ *
+ * The text language
+ * -----------------
+ * Accepted: the language of the open "docsis" tool, for every text that the
+ * tool encodes faithfully, with the same bytes. What the tool truncates, drops
+ * or crashes on is an error here. Text is bytes: values of 0x80 and above pass.
+ *
+ * Names bind by parent first; a name that the parent does not know binds to the
+ * first symbol of that name anywhere, with a warning.
+ *
+ * Statements and tokens beyond the tool's language (all of them are errors in
+ * the tool, so no old text changes its meaning):
+ *
+ *   CmMic 0x<32 digits>;       TLV 6 as given (sealing replaces it)
+ *   CmtsMic 0x<32 digits>;     TLV 7 as given
+ *   EndOfDataMkr;              the single byte 255
+ *   Pad;   Pad 3;              1 or n zero bytes, one byte each
+ *   0x                         the empty hex string
+ *   E"..."                     a string with escapes: \" \\ and \xHH (two hex
+ *                              digits); any other backslash is an error. In the
+ *                              plain form "..." the tool's rule holds: \" is a
+ *                              quote, every other backslash becomes a blank.
+ *   TlvLength 0 TlvValue 0x    a generic TLV without a value
+ *
+ * docsis_write_text() in DOCSIS_STYLE_NATIVE uses them so that its output always
+ * reads back to the same bytes; what no typed statement can carry (unknown
+ * codes, values of a wrong size, groups with broken contents or without any) is
+ * a GenericTLV statement followed by a comment with the symbol's name.
+ */
+#ifndef DOCSIS_H
+#define DOCSIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- buffers ------------------------------------------------------------ */
+
+/*
+ * A growing byte buffer of the caller. The codec appends at data + length.
+ * grow() must make capacity >= needed and keep the first `length` bytes; it
+ * returns false when it cannot (the call then fails with DOCSIS_NO_MEMORY). It
+ * may also not return at all (longjmp): the codec holds nothing to release.
+ * grow == NULL: the buffer is of fixed size.
+ */
+typedef struct docsis_buffer {
+    uint8_t *data;
+    size_t length;
+    size_t capacity;
+    bool (*grow)(struct docsis_buffer *buffer, size_t needed);
+    void *context;
+} docsis_buffer;
+
+/* grow() for plain C programs: realloc. Free buffer->data with free(). */
+bool docsis_grow_malloc(docsis_buffer *buffer, size_t needed);
+
+/* ---- errors and warnings ------------------------------------------------ */
+
+typedef enum docsis_code {
+    DOCSIS_OK = 0,
+    DOCSIS_SYNTAX,            /* the text is not of the language */
+    DOCSIS_UNKNOWN_NAME,      /* no TLV symbol of this name */
+    DOCSIS_TYPE_MISMATCH,     /* a value of the wrong kind for the symbol */
+    DOCSIS_OUT_OF_RANGE,      /* a number or length outside the symbol's limits */
+    DOCSIS_TOO_LONG,          /* a value, group or varbind does not fit its length field */
+    DOCSIS_LIMIT,             /* a limit of this codec: nesting, arcs, input size */
+    DOCSIS_UNKNOWN_OID,       /* a MIB name that does not resolve */
+    DOCSIS_REFUSED,           /* a statement that this codec will not carry out (files) */
+    DOCSIS_MALFORMED,         /* bytes that are not a config */
+    DOCSIS_INVALID_ARGUMENT,  /* secret, option or kind of config */
+    DOCSIS_INVALID_JSON,      /* not JSON, or not JSON of the config form */
+    DOCSIS_NO_MEMORY,         /* buffer->grow() said no */
+    DOCSIS_CRYPTO             /* libcrypto refused a digest */
+} docsis_code;
+
+/*
+ * What went wrong, worded as PostgreSQL words it: message in lower case without
+ * full stop, detail and hint as sentences (empty string = none). line and
+ * column are 1-based, column counts bytes, both point at the offending token
+ * and are 0 for binary input. offset is the byte offset in the input.
+ */
+typedef struct docsis_error {
+    docsis_code code;
+    int line;
+    int column;
+    size_t offset;
+    char symbol[80];   /* the TLV symbol concerned, if any */
+    char message[400];
+    char detail[400];
+    char hint[400];
+} docsis_error;
+
+/* A warning has the shape of an error; the call goes on. */
+typedef void (*docsis_warning_fn)(void *context, const docsis_error *warning);
+
+/* ---- options ------------------------------------------------------------ */
+
+/* Which MIB wins where two define the same label. */
+typedef enum docsis_profile {
+    DOCSIS_PROFILE_CABLELABS = 0,
+    DOCSIS_PROFILE_IETF
+} docsis_profile;
+
+#define DOCSIS_MAX_ARCS 128
+
+/*
+ * MIB names that the built-in table lacks (an operator's own MIBs). Both may be
+ * NULL. resolve(): label (not zero-terminated) -> arcs, returns their number or
+ * 0. label_of(): the longest known prefix of arcs; *used = its number of arcs,
+ * returns a zero-terminated label or NULL.
+ */
+typedef struct docsis_mib_overlay {
+    int (*resolve)(void *context, const char *label, size_t length,
+                   uint32_t arcs[DOCSIS_MAX_ARCS]);
+    const char *(*label_of)(void *context, const uint32_t *arcs, int count, int *used);
+    void *context;
+} docsis_mib_overlay;
+
+typedef struct docsis_options {
+    docsis_profile profile;
+    bool allow_long_varbind;          /* CM config: varbind > 255 bytes as TLV 64 with a
+                                         two-byte length, as the docsis tool writes it */
+    docsis_warning_fn warn;           /* or NULL */
+    void *warn_context;
+    const docsis_mib_overlay *mib;    /* or NULL */
+} docsis_options;                     /* all zero = defaults; a NULL pointer = defaults */
+
+/* ---- text --------------------------------------------------------------- */
+
+/*
+ * Text -> config: exactly the TLVs of the text, in its order. Nothing is sealed.
+ * The text need not be zero-terminated.
+ */
+bool docsis_parse_text(const char *text, size_t length, const docsis_options *options,
+                       docsis_buffer *out, docsis_error *error);
+
+typedef enum docsis_style {
+    DOCSIS_STYLE_NATIVE = 0,  /* reads back to the same bytes, always */
+    DOCSIS_STYLE_DOCSIS       /* the layout of the docsis tool's decoder */
+} docsis_style;
+
+typedef enum docsis_oid_form {
+    DOCSIS_OID_NAMES = 0,     /* docsDevNmAccessIp.1 (names unknown: enterprises.872.1) */
+    DOCSIS_OID_NUMERIC,       /* .1.3.6.1.2.1.69.1.2.1.2.1 */
+    DOCSIS_OID_ISO            /* iso.3.6.1.2.1.69.1.2.1.2.1 */
+} docsis_oid_form;
+
+typedef struct docsis_text_options {
+    docsis_style style;
+    docsis_oid_form oid_form;         /* NATIVE: only unambiguous built-in names are used */
+    const docsis_mib_overlay *mib;    /* DOCSIS style only; or NULL */
+    bool body_only;                   /* without the enclosing Main { } */
+} docsis_text_options;
+
+/* Config -> text. Fails only when the top level is malformed, or for lack of memory. */
+bool docsis_write_text(const uint8_t *config, size_t length, const docsis_text_options *options,
+                       docsis_buffer *out, docsis_error *error);
+
+/* ---- JSON --------------------------------------------------------------- */
+
+/*
+ * Config -> JSON text, and back. An array of objects in file order:
+ *   {"t":"24","n":"UsServiceFlow","v":[{"t":"24.8","n":"MaxRateSustained","v":1000}]}
+ *   {"t":"11","n":"SnmpMibObject","v":{"oid":"1.3.6.1.2.1.1.4.0","name":"sysContact.0",
+ *                                      "type":"String","value":"noc"}}
+ *   {"t":"250","hex":"0102"}            unknown code, or a value of no typed form
+ *   {"t":"255","n":"EndOfDataMkr"}      {"t":"0","n":"Pad","v":3}
+ * Numbers are JSON numbers; strings, addresses, lists and hex values (0x...) are
+ * JSON strings in the text language's form. Reading: "t" may be the path or the
+ * last code alone; "n" alone binds like a name in text; members in any order;
+ * "name" and unknown members are ignored when "oid" or "t" is there; an "oid"
+ * may be a MIB name. bytes -> JSON -> bytes is the identity.
+ */
+bool docsis_write_json(const uint8_t *config, size_t length, const docsis_text_options *options,
+                       docsis_buffer *out, docsis_error *error);
+bool docsis_read_json(const char *json, size_t length, const docsis_options *options,
+                      docsis_buffer *out, docsis_error *error);
+
+/* ---- reading TLVs ------------------------------------------------------- */
+
+typedef enum docsis_type {
+    DOCSIS_T_GENERIC = 0, DOCSIS_T_PAD, DOCSIS_T_EOD, DOCSIS_T_U8, DOCSIS_T_U16, DOCSIS_T_U24,
+    DOCSIS_T_U32, DOCSIS_T_STR, DOCSIS_T_STRZ, DOCSIS_T_HEX, DOCSIS_T_MAC, DOCSIS_T_MAC_MASK,
+    DOCSIS_T_IPV4, DOCSIS_T_IPV6, DOCSIS_T_IPV4_LIST, DOCSIS_T_IPV6_LIST,
+    DOCSIS_T_IPV6_PREFIX_LIST, DOCSIS_T_IP, DOCSIS_T_INETADDR, DOCSIS_T_IP_PORT,
+    DOCSIS_T_U8_LIST, DOCSIS_T_U16_LIST, DOCSIS_T_U16_PAIR, DOCSIS_T_OID, DOCSIS_T_EMPTY,
+    DOCSIS_T_GROUP, DOCSIS_T_VARBIND, DOCSIS_T_SNMP_WRITE, DOCSIS_T_FILE, DOCSIS_T_MD5
+} docsis_type;
+
+typedef struct docsis_symbol docsis_symbol;   /* see symbol.h */
+
+/* Facts of a symbol; NULL-safe: "" / DOCSIS_T_GENERIC for NULL. */
+const char *docsis_symbol_name(const docsis_symbol *symbol);
+const char *docsis_symbol_path(const docsis_symbol *symbol);      /* "24.8" */
+const char *docsis_symbol_spec(const docsis_symbol *symbol);      /* reference to the specification */
+docsis_type docsis_symbol_type(const docsis_symbol *symbol);
+const char *docsis_type_name(docsis_type type);                   /* "u8", "ipv4_list", ... */
+bool docsis_symbol_limits(const docsis_symbol *symbol, uint32_t *minimum, uint32_t *maximum);
+
+/* The whole dictionary: symbols 0 .. count - 1. */
+int docsis_symbol_count(void);
+const docsis_symbol *docsis_symbol_at(int index);
+/* Child of a group by code (parent NULL = top level), or NULL. */
+const docsis_symbol *docsis_symbol_child(const docsis_symbol *parent, uint8_t code);
+/* By name: the parent's child of that name, else the first of that name, else NULL. */
+const docsis_symbol *docsis_symbol_find(const docsis_symbol *parent, const char *name,
+                                        size_t length);
+
+#define DOCSIS_MAX_DEPTH 12
+
+typedef struct docsis_tlv {
+    const docsis_symbol *symbol;   /* NULL = unknown code */
+    uint8_t code;
+    uint8_t header_length;         /* 1 (Pad, EndOfDataMkr), 2 or 3 */
+    uint8_t depth;                 /* 0 = top level */
+    bool is_group;                 /* value is a sequence of TLVs, visited next */
+    bool generic;                  /* to be shown as a generic entry */
+    uint8_t path[DOCSIS_MAX_DEPTH];/* codes; path[depth] == code */
+    size_t offset;                 /* of the first header byte in the config */
+    size_t length;                 /* of the value */
+    const uint8_t *value;          /* points into the config */
+} docsis_tlv;
+
+/* Walks all TLVs of a config in pre-order (a group, then its members). */
+typedef struct docsis_cursor {
+    const uint8_t *config;
+    size_t length;
+    size_t position;
+    bool is_mta;
+    bool ended;                    /* 255 seen */
+    int depth;
+    struct {
+        size_t end;
+        const docsis_symbol *symbol;
+        bool generic;              /* after a foreign VendorIdentifier */
+    } frame[DOCSIS_MAX_DEPTH];
+} docsis_cursor;
+
+void docsis_cursor_init(docsis_cursor *cursor, const uint8_t *config, size_t length);
+/* 1: *tlv is the next one; 0: no more; -1: malformed top level, *error says where. */
+int docsis_cursor_next(docsis_cursor *cursor, docsis_tlv *tlv, docsis_error *error);
+/* Do not visit the members of the group that next() just returned. */
+void docsis_cursor_skip(docsis_cursor *cursor, const docsis_tlv *tlv);
+
+/* "24.8" of a visited TLV. size >= 4 * DOCSIS_MAX_DEPTH; returns the length. */
+int docsis_tlv_path(const docsis_tlv *tlv, char *path, size_t size);
+/*
+ * The value as the text language writes it, without name and semicolon
+ * (`7`, `"abc"`, `sysContact.0 String "noc"`); 0x... for generic entries, nothing
+ * for groups. Appends to out.
+ */
+bool docsis_tlv_value(const docsis_tlv *tlv, const docsis_text_options *options,
+                      docsis_buffer *out, docsis_error *error);
+
+/* Is this a well-formed config (top level)? */
+bool docsis_check(const uint8_t *config, size_t length, docsis_error *error);
+/* Does it start with 254? */
+bool docsis_is_mta(const uint8_t *config, size_t length);
+
+/* ---- MICs and hashes ---------------------------------------------------- */
+
+/* CMTS MIC: TLV 59 stands in the place of 20 when present (MULPI 4.0). */
+#define DOCSIS_MIC_IPV6_ADDRESS  0x01
+/* Internal, for comparisons only: an empty secret is allowed. */
+#define DOCSIS_MIC_EMPTY_SECRET  0x100
+
+/*
+ * Config -> sealed config: without any 6, 7, 255 and padding of the input, then
+ * CM MIC, CMTS MIC, 255 and zeros to a multiple of four. An MTA config is
+ * returned unchanged. secret: 1..64 bytes, else DOCSIS_INVALID_ARGUMENT.
+ * MULPIv3.1 Annex D.1.3, D.2.
+ */
+bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
+                 size_t secret_length, unsigned flags, docsis_buffer *out, docsis_error *error);
+
+typedef enum docsis_mic_state {
+    DOCSIS_MIC_ABSENT = 0,
+    DOCSIS_MIC_OK,
+    DOCSIS_MIC_WRONG
+} docsis_mic_state;
+
+typedef struct docsis_verification {
+    docsis_mic_state cm_mic;
+    docsis_mic_state cmts_mic;
+    bool is_mta;                   /* MTA configs have no MIC: both absent */
+} docsis_verification;
+
+bool docsis_verify(const uint8_t *config, size_t length, const uint8_t *secret,
+                   size_t secret_length, unsigned flags, docsis_verification *result,
+                   docsis_error *error);
+
+typedef enum docsis_mta_hash_kind {
+    DOCSIS_MTA_HASH_NONE = 0,
+    DOCSIS_MTA_HASH_NA,            /* pktcMtaDevProvConfigHash.0, CableLabs MIB */
+    DOCSIS_MTA_HASH_EU,            /* the European MIB, enterprise 7432 */
+    DOCSIS_MTA_HASH_IETF           /* RFC 4682 */
+} docsis_mta_hash_kind;
+
+/*
+ * MTA config -> MTA config with its SHA-1 in a varbind before the closing
+ * delimiter. The config must start with 254 1 and end with 254 255; one that
+ * has a hash varbind already gets it replaced.
+ */
+bool docsis_mta_hash(const uint8_t *config, size_t length, docsis_mta_hash_kind kind,
+                     docsis_buffer *out, docsis_error *error);
+
+/* ---- OIDs --------------------------------------------------------------- */
+
+/*
+ * An OID as text (`.1.3.6`, `1.3.6.1`, `sysContact.0`, `iso.3.6`,
+ * `vacmGroupName.1."public"`) -> arcs. *count = their number.
+ */
+bool docsis_oid_parse(const char *text, size_t length, const docsis_options *options,
+                      uint32_t arcs[DOCSIS_MAX_ARCS], int *count, docsis_error *error);
+/* Arcs -> text in the given form. */
+bool docsis_oid_text(const uint32_t *arcs, int count, docsis_oid_form form,
+                     const docsis_mib_overlay *mib, docsis_buffer *out);
+
+#endif
