@@ -1,0 +1,169 @@
+-- Feeding daemons: what a daemon reads from disk is kept equal to what SQL says.
+-- The tables here are generic; a kind of daemon is one row of feed plus its two functions.
+
+CREATE SCHEMA nmsp_feed;
+COMMENT ON SCHEMA nmsp_feed IS
+    'Keeps what daemons read from disk equal to the database: kinds of daemons, targets, changes, manifest';
+
+CREATE TYPE nmsp_feed.artifact_key AS (part text, id bigint);
+COMMENT ON TYPE nmsp_feed.artifact_key IS 'Names one artifact of a target';
+
+CREATE TYPE nmsp_feed.rendered AS (part text, id bigint, path text, content bytea, error text);
+COMMENT ON TYPE nmsp_feed.rendered IS 'One artifact as its render function gave it, or the error it raised';
+
+CREATE TYPE nmsp_feed.work AS (action text, part text, id bigint, path text, content bytea, sha256 bytea, token text);
+COMMENT ON TYPE nmsp_feed.work IS
+    'One row of work for the feeder: batch (what to confirm), put, drop (no longer wanted), remove (delete this path)';
+
+CREATE TABLE nmsp_feed.feed (
+    name text PRIMARY KEY
+        CONSTRAINT feed_name_is_plain CHECK (name ~ '^[a-z][a-z0-9_]{0,39}$'),
+    mode text NOT NULL DEFAULT 'file'
+        CONSTRAINT feed_mode_is_file_or_set CHECK (mode IN ('file', 'set')),
+    keys_function text NOT NULL
+        CONSTRAINT keys_function_is_qualified_name CHECK (keys_function ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$'),
+    render_function text NOT NULL
+        CONSTRAINT render_function_is_qualified_name CHECK (render_function ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$'),
+    validate_command text,
+    reload_command text,
+    rank integer NOT NULL DEFAULT 10,
+    batch_rows integer NOT NULL DEFAULT 1000
+        CONSTRAINT batch_rows_is_sensible CHECK (batch_rows BETWEEN 1 AND 100000),
+    bulk_rows integer NOT NULL DEFAULT 1000
+        CONSTRAINT bulk_rows_is_sensible CHECK (bulk_rows BETWEEN 1 AND 1000000),
+    behind_rows integer NOT NULL DEFAULT 100000
+        CONSTRAINT behind_rows_is_positive CHECK (behind_rows > 0),
+    grace interval NOT NULL DEFAULT '0'
+        CONSTRAINT grace_is_not_negative CHECK (grace >= '0'::interval),
+    command_timeout interval NOT NULL DEFAULT '60 s'
+        CONSTRAINT command_timeout_is_sensible CHECK (command_timeout BETWEEN '1 s' AND '1 h')
+);
+COMMENT ON TABLE nmsp_feed.feed IS 'Kinds of daemons: one row makes a daemon known, no C needed. Seeded by nmsp.migrate()';
+COMMENT ON COLUMN nmsp_feed.feed.mode IS
+    'file: each artifact is put in place on its own; set: all artifacts form one generation that is validated and switched as a whole';
+COMMENT ON COLUMN nmsp_feed.feed.keys_function IS
+    'f(target bigint, cause text, ids bigint[], after_part text, after_id bigint, max_rows int) RETURNS TABLE(part text, id bigint): '
+    'the artifacts a change touches, ordered by (part, id), only those after (after_part, after_id); cause all (ids null) = every artifact';
+COMMENT ON COLUMN nmsp_feed.feed.render_function IS
+    'f(target bigint, part text, ids bigint[]) RETURNS TABLE(id bigint, path text, content bytea): '
+    'the artifacts that should exist; an id without a row means that its artifact must go';
+COMMENT ON COLUMN nmsp_feed.feed.validate_command IS
+    'Name in the file nmsp.command_file; mode set only; run in the folder of the new generation before it goes into service';
+COMMENT ON COLUMN nmsp_feed.feed.reload_command IS 'Name in the file nmsp.command_file; run after a change went into service';
+COMMENT ON COLUMN nmsp_feed.feed.rank IS
+    'Targets of lower rank are brought up to date right before the new state of a higher rank goes into service';
+COMMENT ON COLUMN nmsp_feed.feed.batch_rows IS 'Artifacts per batch (mode file; a set is always made in one piece)';
+COMMENT ON COLUMN nmsp_feed.feed.bulk_rows IS 'A cause that touches more artifacts than this is walked in batches, single changes overtake';
+COMMENT ON COLUMN nmsp_feed.feed.behind_rows IS 'A target that is behind by more changed rows than this is reconciled whole';
+COMMENT ON COLUMN nmsp_feed.feed.grace IS 'How long a file stays in place after its artifact is gone or renamed (mode file)';
+COMMENT ON COLUMN nmsp_feed.feed.command_timeout IS 'A command that runs longer is killed';
+
+CREATE TABLE nmsp_feed.dependency (
+    feed text NOT NULL REFERENCES nmsp_feed.feed ON UPDATE CASCADE ON DELETE CASCADE,
+    relation text NOT NULL,
+    columns text[],
+    causes jsonb
+        CONSTRAINT causes_is_object CHECK (jsonb_typeof(causes) = 'object'),
+    PRIMARY KEY (feed, relation)
+);
+COMMENT ON TABLE nmsp_feed.dependency IS
+    'On which tables and columns the artifacts of a feed depend; nmsp_feed.install_triggers() makes the triggers from it';
+COMMENT ON COLUMN nmsp_feed.dependency.relation IS 'Table, as schema.name (schema nmsp when left out)';
+COMMENT ON COLUMN nmsp_feed.dependency.columns IS 'An UPDATE counts only when one of these changed; null = any column';
+COMMENT ON COLUMN nmsp_feed.dependency.causes IS
+    'Cause -> column that holds its ids, both before and after the change, e.g. {"modem": "id", "netgw": "netgw_id"}; '
+    'null = the table''s name and its column id, or cause all where there is no such column';
+
+CREATE TABLE nmsp_feed.target (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    feed text NOT NULL REFERENCES nmsp_feed.feed ON UPDATE CASCADE,
+    name text NOT NULL DEFAULT 'default',
+    root text NOT NULL UNIQUE
+        CONSTRAINT root_is_absolute_path CHECK (root ~ '^/' AND root !~ '(^|/)\.\.?(/|$)' AND root !~ '//' AND root !~ '.+/$'),
+    enabled boolean NOT NULL DEFAULT true,
+    settings jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT settings_is_object CHECK (jsonb_typeof(settings) = 'object'),
+    snapshot pg_snapshot,
+    home text,
+    check_requested timestamptz,
+    attempts integer NOT NULL DEFAULT 0,
+    attempted pg_snapshot,
+    attempted_at timestamptz,
+    next_attempt timestamptz,
+    error text,
+    error_at timestamptz,
+    applied_at timestamptz,
+    UNIQUE (feed, name)
+);
+COMMENT ON TABLE nmsp_feed.target IS
+    'One instance of a daemon and the folder it reads. The operator''s columns are feed, name, root, enabled and settings; the rest is the feeder''s';
+COMMENT ON COLUMN nmsp_feed.target.root IS 'Folder, inside one of the folders of the setting nmsp.feed_roots';
+COMMENT ON COLUMN nmsp_feed.target.settings IS 'What the feed''s functions want to know about this instance';
+COMMENT ON COLUMN nmsp_feed.target.snapshot IS
+    'Changes visible in this snapshot are applied or stored in bulk; null = nothing is known, the target is reconciled whole';
+COMMENT ON COLUMN nmsp_feed.target.home IS
+    'Cluster, database and table that snapshot belongs to; after a restore elsewhere it differs and the snapshot is void';
+COMMENT ON COLUMN nmsp_feed.target.check_requested IS 'Disk is to be compared with the manifest; null = done';
+COMMENT ON COLUMN nmsp_feed.target.attempted IS 'Snapshot of the last attempt that failed: newer changes are tried without waiting for next_attempt';
+COMMENT ON COLUMN nmsp_feed.target.error IS 'Why the last attempt failed, with the daemon''s own message; null = it did not';
+
+CREATE TABLE nmsp_feed.change (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    feed text NOT NULL,
+    cause text NOT NULL,
+    ids bigint[],
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX change_feed_xid ON nmsp_feed.change (feed, xid);
+COMMENT ON TABLE nmsp_feed.change IS
+    'What changed, one row per statement, feed and cause; append-only, written by triggers, deleted when every target has it';
+COMMENT ON COLUMN nmsp_feed.change.cause IS 'Name of the table, or all';
+COMMENT ON COLUMN nmsp_feed.change.ids IS 'Rows that changed; null with cause all';
+COMMENT ON COLUMN nmsp_feed.change.xid IS 'Transaction that made the change: compared with the snapshot a target has applied, so late commits are never lost';
+
+CREATE TABLE nmsp_feed.bulk (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,
+    cause text NOT NULL,
+    part text,
+    ids bigint[],
+    after_part text,
+    after_id bigint,
+    done bigint NOT NULL DEFAULT 0,
+    total bigint,
+    at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX bulk_target ON nmsp_feed.bulk (target_id);
+COMMENT ON TABLE nmsp_feed.bulk IS 'Causes that touch many artifacts of a target, walked in batches by a cursor';
+COMMENT ON COLUMN nmsp_feed.bulk.cause IS 'As in nmsp_feed.change; artifact = part and ids are the artifacts themselves';
+COMMENT ON COLUMN nmsp_feed.bulk.total IS 'Artifacts to walk, an estimate; null = not known';
+
+CREATE TABLE nmsp_feed.artifact (
+    target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,
+    part text NOT NULL,
+    id bigint NOT NULL,
+    path text,
+    sha256 bytea,
+    size bigint,
+    applied_at timestamptz,
+    error text,
+    rejected bytea,
+    PRIMARY KEY (target_id, part, id)
+);
+CREATE INDEX artifact_path ON nmsp_feed.artifact (target_id, path);
+CREATE INDEX artifact_error ON nmsp_feed.artifact (target_id) WHERE error IS NOT NULL;
+COMMENT ON TABLE nmsp_feed.artifact IS 'The manifest: what is in place at each target';
+COMMENT ON COLUMN nmsp_feed.artifact.path IS 'Relative to the target''s root; null = nothing is in place';
+COMMENT ON COLUMN nmsp_feed.artifact.sha256 IS 'Of the content in place; null = not known, it is written again';
+COMMENT ON COLUMN nmsp_feed.artifact.error IS
+    'Why the present desired content is not in place (quarantine): the render function''s error or the daemon''s own message';
+COMMENT ON COLUMN nmsp_feed.artifact.rejected IS 'SHA-256 of the content that was refused';
+
+CREATE TABLE nmsp_feed.gone (
+    target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,
+    path text NOT NULL,
+    remove_after timestamptz NOT NULL,
+    PRIMARY KEY (target_id, path)
+);
+COMMENT ON TABLE nmsp_feed.gone IS 'Files of artifacts that are gone or renamed, kept for the grace time of the feed';
