@@ -1,0 +1,48 @@
+# nmsp: one PostgreSQL extension. `make check` builds, installs and tests, `make demo` shows it.
+
+EXTENSION  = nmsp
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" nmsp.control)
+MODULE_big = nmsp
+
+# What goes into the install script, in this order. code/ = members of the extension; schema/ and
+# views/ are wrapped into functions that nmsp.migrate() runs, so that tables are the user's.
+SQL_CODE = sql/code/10_docsis_type.sql sql/code/20_docsis.sql sql/code/30_template.sql \
+           sql/code/40_worker.sql sql/code/90_migrate.sql
+SQL_SCHEMA = sql/schema/0001_types.sql sql/schema/0002_model.sql sql/schema/0003_feed.sql
+SQL_VIEWS = sql/views/10_model.sql sql/views/20_config.sql sql/views/30_feed.sql \
+            sql/views/40_feed_tftpd.sql sql/views/41_feed_dhcpd.sql sql/views/90_operator.sql
+
+CORE_SRC   = $(wildcard extension/docsis/*.c) $(wildcard extension/template/*.c)
+ENGINE_SRC = $(wildcard workers/feed/*.c)
+SERVER_SRC = $(wildcard extension/pg/*.c) $(wildcard workers/*.c)
+GENERATED  = build/symbols/symbols_generated.c
+OBJS = $(patsubst %.c,%.o,$(CORE_SRC) $(ENGINE_SRC) $(SERVER_SRC) $(GENERATED))
+
+DATA       = $(wildcard sql/released/nmsp--*.sql)
+DATA_built = build/nmsp--$(EXTVERSION).sql
+EXTRA_CLEAN = build
+
+WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+           -Wno-declaration-after-statement -Werror=implicit-function-declaration $(WERROR)
+PG_CFLAGS   = -std=gnu11 $(WARNINGS)
+PG_CPPFLAGS = -I. -Ibuild/symbols
+SHLIB_LINK  = -lcrypto
+
+# JIT bitcode of code that calls libcrypto gains nothing and would make clang a build dependency.
+override with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+build/nmsp--$(EXTVERSION).sql: sql/header.sql sql/join.sh $(SQL_CODE) $(SQL_SCHEMA) $(SQL_VIEWS) nmsp.control Makefile
+	@mkdir -p build
+	sh sql/join.sh "$(SQL_CODE)" "$(SQL_SCHEMA)" "$(SQL_VIEWS)" > $@.tmp && mv $@.tmp $@
+
+$(GENERATED): extension/symbols/generate.py $(wildcard extension/symbols/*.tsv)
+	@mkdir -p build/symbols
+	python3 extension/symbols/generate.py extension/symbols build/symbols
+
+$(OBJS): $(GENERATED) $(wildcard extension/*/*.h) $(wildcard workers/*.h) $(wildcard workers/*/*.h)
+
+include tests/check.mk

@@ -1,0 +1,1 @@
+# Targets for people: check, demo. Included by the top Makefile.
