@@ -1,0 +1,809 @@
+-- The generic part of feeding: what the feeder calls (targets, pull, confirm, fail, manifest,
+-- dirty, checked), what the operator calls (reconcile, status) and the makers of triggers.
+-- Nothing here is a member of the extension; a feed's own functions are in 4x_feed_*.sql.
+
+-- ---------------------------------------------------------------- small helpers
+
+CREATE OR REPLACE FUNCTION nmsp_feed.protocol() RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1;
+COMMENT ON FUNCTION nmsp_feed.protocol() IS 'Version of the interface between the feeder and these functions';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.wake() RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    -- The tables outlive the extension: without its code a write must still work.
+    IF to_regprocedure('nmsp.feed_wake()') IS NOT NULL THEN
+        PERFORM nmsp.feed_wake();
+    END IF;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.wake() IS 'Wakes the feeder of this database when the transaction commits';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._home() RETURNS text
+LANGUAGE sql STABLE
+RETURN (SELECT format('%s/%s/%s', s.system_identifier, d.oid, pg_relation_filenode('nmsp_feed.target'::regclass))
+          FROM pg_control_system() s, pg_database d WHERE d.datname = current_database());
+COMMENT ON FUNCTION nmsp_feed._home() IS
+    'Names this incarnation of the tables: differs after a restore into another cluster, database or table, and then snapshots are void';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._pending(p_target bigint)
+RETURNS SETOF nmsp_feed.change
+LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT c.*
+      FROM nmsp_feed.target t
+      JOIN nmsp_feed.change c ON c.feed = t.feed AND c.xid >= pg_snapshot_xmin(t.snapshot)
+     WHERE t.id = p_target AND NOT pg_visible_in_snapshot(c.xid, t.snapshot);
+END;
+COMMENT ON FUNCTION nmsp_feed._pending(bigint) IS
+    'Changes that are committed now and not in the snapshot the target has applied';
+
+-- ---------------------------------------------------------------- what the feeder calls
+
+CREATE OR REPLACE FUNCTION nmsp_feed.targets()
+RETURNS TABLE (id bigint, feed text, name text, mode text, rank integer, root text, validate_command text,
+               reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT t.id, t.feed, t.name, f.mode, f.rank, t.root, f.validate_command, f.reload_command,
+           (extract(epoch FROM f.command_timeout) * 1000)::bigint,
+           CASE
+               WHEN t.next_attempt > clock_timestamp()
+                    AND NOT (t.attempted_at < clock_timestamp() - interval '1 s' AND w.newer)
+                   THEN ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(),
+                        CASE WHEN w.newer THEN interval '1 s' END)) * 1000)::bigint
+               WHEN w.work OR t.check_requested IS NOT NULL THEN 0
+               ELSE (SELECT greatest(0, ceil(extract(epoch FROM min(g.remove_after) - clock_timestamp()) * 1000))::bigint
+                       FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode = 'file' HAVING count(*) > 0)
+           END,
+           t.check_requested
+      FROM nmsp_feed.target t
+      JOIN nmsp_feed.feed f ON f.name = t.feed
+     CROSS JOIN LATERAL (
+           SELECT t.snapshot IS NULL OR t.home IS DISTINCT FROM nmsp_feed._home()
+                  OR EXISTS (SELECT FROM nmsp_feed._pending(t.id))
+                  OR EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) AS work,
+                  t.next_attempt IS NOT NULL AND EXISTS (
+                      SELECT FROM nmsp_feed.change c
+                       WHERE c.feed = t.feed AND c.xid >= pg_snapshot_xmin(t.attempted)
+                         AND NOT pg_visible_in_snapshot(c.xid, t.attempted)) AS newer) w
+     WHERE t.enabled
+     ORDER BY f.rank, t.id;
+END;
+COMMENT ON FUNCTION nmsp_feed.targets() IS
+    'For the feeder: the targets in order of rank and when there is something to do (wait_ms: 0 = now, null = nothing in sight)';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._keys(p_function text, p_target bigint, p_cause text, p_ids bigint[],
+                                           p_after_part text, p_after_id bigint, p_max integer)
+RETURNS nmsp_feed.artifact_key[]
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    result nmsp_feed.artifact_key[];
+BEGIN
+    EXECUTE format('SELECT array_agg(ROW(k.part, k.id)::nmsp_feed.artifact_key) FROM (
+                    SELECT DISTINCT part, id FROM %s($1, $2, $3, $4, $5, $6) ORDER BY part, id LIMIT $6) k', p_function)
+       INTO result USING p_target, p_cause, p_ids, p_after_part, p_after_id, p_max;
+    RETURN coalesce(result, '{}');
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._keys(text, bigint, text, bigint[], text, bigint, integer) IS 'Calls a feed''s keys function';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._render(p_function text, p_target bigint, p_part text, p_ids bigint[])
+RETURNS nmsp_feed.rendered[]
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    result nmsp_feed.rendered[];
+    half integer := cardinality(p_ids) / 2;
+    message text;
+    detail text;
+BEGIN
+    -- One bad artifact must not stop the others: halve the batch until it stands alone.
+    BEGIN
+        EXECUTE format('SELECT array_agg(ROW($2, r.id, r.path, r.content, NULL)::nmsp_feed.rendered)
+                          FROM %s($1, $2, $3) r', p_function)
+           INTO result USING p_target, p_part, p_ids;
+        RETURN coalesce(result, '{}');
+    EXCEPTION WHEN OTHERS THEN
+        IF half > 0 THEN
+            NULL;
+        ELSE
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+            RETURN ARRAY[ROW(p_part, p_ids[1], NULL, NULL, concat_ws(': ', message, nullif(detail, '')))::nmsp_feed.rendered];
+        END IF;
+    END;
+    RETURN nmsp_feed._render(p_function, p_target, p_part, p_ids[:half])
+        || nmsp_feed._render(p_function, p_target, p_part, p_ids[half + 1:]);
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._render(text, bigint, text, bigint[]) IS
+    'Calls a feed''s render function; what raises an exception comes back as a row with its error';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._store_bulk(p_target nmsp_feed.target, p_feed nmsp_feed.feed)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    many boolean;
+BEGIN
+    IF p_target.snapshot IS NULL OR p_target.home IS DISTINCT FROM nmsp_feed._home()
+       OR (SELECT sum(greatest(cardinality(c.ids), 1)) FROM nmsp_feed._pending(p_target.id) c) > p_feed.behind_rows
+       OR EXISTS (SELECT FROM nmsp_feed._pending(p_target.id) c WHERE c.ids IS NULL) THEN
+        DELETE FROM nmsp_feed.bulk b WHERE b.target_id = p_target.id;
+        INSERT INTO nmsp_feed.bulk (target_id, cause, total)
+        VALUES (p_target.id, 'all', nullif((SELECT count(*) FROM nmsp_feed.artifact a WHERE a.target_id = p_target.id), 0));
+    ELSE
+        SELECT coalesce(bool_or(cardinality(nmsp_feed._keys(p_feed.keys_function, p_target.id, c.cause, c.ids,
+                                                            NULL, NULL, p_feed.bulk_rows + 1)) > p_feed.bulk_rows), false)
+          INTO many
+          FROM (SELECT p.cause, array_agg(DISTINCT u.id) AS ids
+                  FROM nmsp_feed._pending(p_target.id) p, unnest(p.ids) u(id) GROUP BY p.cause) c;
+        IF NOT many THEN
+            RETURN false;
+        END IF;
+        INSERT INTO nmsp_feed.bulk (target_id, cause, ids)
+        SELECT p_target.id, p.cause, array_agg(DISTINCT u.id)
+          FROM nmsp_feed._pending(p_target.id) p, unnest(p.ids) u(id)
+         GROUP BY p.cause
+         ORDER BY count(*);
+    END IF;
+    UPDATE nmsp_feed.target t
+       SET snapshot = pg_current_snapshot(), home = nmsp_feed._home(),
+           check_requested = CASE WHEN t.home IS DISTINCT FROM nmsp_feed._home() THEN now() ELSE t.check_requested END
+     WHERE t.id = p_target.id;
+    RETURN true;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._store_bulk(nmsp_feed.target, nmsp_feed.feed) IS
+    'Turns changes that touch too many artifacts into rows of bulk and moves the target''s snapshot on; false = there are none';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._bulk_keys(p_bulk nmsp_feed.bulk, p_feed nmsp_feed.feed, p_max integer)
+RETURNS nmsp_feed.artifact_key[]
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    result nmsp_feed.artifact_key[];
+BEGIN
+    IF p_bulk.cause = 'artifact' THEN
+        SELECT array_agg(ROW(p_bulk.part, i.id)::nmsp_feed.artifact_key ORDER BY i.id) INTO result
+          FROM (SELECT DISTINCT u.id FROM unnest(p_bulk.ids) u(id)
+                 WHERE p_bulk.after_id IS NULL OR u.id > p_bulk.after_id ORDER BY u.id LIMIT p_max) i;
+        RETURN coalesce(result, '{}');
+    END IF;
+    RETURN nmsp_feed._keys(p_feed.keys_function, p_bulk.target_id, p_bulk.cause, p_bulk.ids,
+                           p_bulk.after_part, p_bulk.after_id, p_max);
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._bulk_keys(nmsp_feed.bulk, nmsp_feed.feed, integer) IS 'The next artifacts of a row of bulk';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._stale_keys(p_bulk nmsp_feed.bulk, p_last nmsp_feed.artifact_key)
+RETURNS nmsp_feed.artifact_key[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(array_agg(ROW(a.part, a.id)::nmsp_feed.artifact_key), '{}')
+      FROM nmsp_feed.artifact a
+     WHERE a.target_id = p_bulk.target_id
+       AND (p_bulk.after_part IS NULL OR (a.part, a.id) > (p_bulk.after_part, p_bulk.after_id))
+       AND (p_last IS NULL OR (a.part, a.id) <= (p_last.part, p_last.id));
+END;
+COMMENT ON FUNCTION nmsp_feed._stale_keys(nmsp_feed.bulk, nmsp_feed.artifact_key) IS
+    'Artifacts of the manifest in the range a whole reconcile walks now: those the feed no longer lists must go';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._due_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed,
+                                               OUT keys nmsp_feed.artifact_key[], OUT cursors jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    every CONSTANT integer := 2147483647;
+    room integer := CASE p_feed.mode WHEN 'set' THEN every ELSE p_feed.batch_rows END;
+    b nmsp_feed.bulk;
+    c record;
+    found_keys nmsp_feed.artifact_key[];
+    last_key nmsp_feed.artifact_key;
+BEGIN
+    keys := '{}';
+    cursors := '[]';
+    -- Single changes first: they overtake whatever is walked in bulk.
+    FOR c IN SELECT p.cause, array_agg(DISTINCT u.id) AS ids
+               FROM nmsp_feed._pending(p_target.id) p, unnest(p.ids) u(id) GROUP BY p.cause LOOP
+        keys := keys || nmsp_feed._keys(p_feed.keys_function, p_target.id, c.cause, c.ids, NULL, NULL, every);
+    END LOOP;
+    FOR b IN SELECT * FROM nmsp_feed.bulk x WHERE x.target_id = p_target.id ORDER BY x.id LOOP
+        EXIT WHEN p_feed.mode = 'file' AND cursors <> '[]';
+        found_keys := nmsp_feed._bulk_keys(b, p_feed, room);
+        last_key := NULL;
+        IF cardinality(found_keys) >= room THEN
+            last_key := found_keys[cardinality(found_keys)];
+        END IF;
+        cursors := cursors || jsonb_build_object('id', b.id, 'part', (last_key).part, 'key', (last_key).id,
+                                                 'n', cardinality(found_keys));
+        IF b.cause = 'all' THEN
+            found_keys := found_keys || nmsp_feed._stale_keys(b, last_key);
+        END IF;
+        keys := keys || found_keys;
+    END LOOP;
+    -- A set is validated as a whole, so a change elsewhere may be the cure for what was refused.
+    IF p_feed.mode = 'set' AND cardinality(keys) > 0 THEN
+        keys := keys || (SELECT coalesce(array_agg(ROW(a.part, a.id)::nmsp_feed.artifact_key), '{}')
+                           FROM nmsp_feed.artifact a WHERE a.target_id = p_target.id AND a.error IS NOT NULL);
+    END IF;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._due_keys(nmsp_feed.target, nmsp_feed.feed) IS
+    'The artifacts to look at now, and the cursors of bulk to store when they are in place';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._compare(p_target nmsp_feed.target, p_feed nmsp_feed.feed, p_keys nmsp_feed.artifact_key[])
+RETURNS nmsp_feed.work[]
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    rendered nmsp_feed.rendered[] := '{}';
+    result nmsp_feed.work[];
+    p record;
+BEGIN
+    FOR p IN SELECT k.part, array_agg(DISTINCT k.id) AS ids FROM unnest(p_keys) k
+              WHERE k.part IS NOT NULL AND k.id IS NOT NULL GROUP BY k.part LOOP
+        rendered := rendered || nmsp_feed._render(p_feed.render_function, p_target.id, p.part, p.ids);
+    END LOOP;
+    WITH k AS (
+        SELECT DISTINCT u.part, u.id FROM unnest(p_keys) u
+    ), r AS (
+        SELECT u.part, u.id, u.path, u.content,
+               CASE WHEN u.error IS NOT NULL THEN u.error
+                    WHEN u.path IS NULL THEN 'the render function gave no path'
+                    WHEN u.content IS NULL THEN 'the render function gave no content'
+                    WHEN count(*) OVER (PARTITION BY u.part, u.id) > 1 THEN 'rendered more than once'
+                    WHEN row_number() OVER (PARTITION BY u.path ORDER BY u.part, u.id) > 1
+                        THEN format('path "%s" belongs to another artifact', u.path)
+               END AS error,
+               row_number() OVER (PARTITION BY u.part, u.id) AS nth
+          FROM unnest(rendered) u
+    ), j AS (
+        SELECT k.part, k.id, r.id IS NOT NULL AS wanted, a.id IS NOT NULL AS known, r.path, r.content,
+               sha256(r.content) AS sha, a.path AS old_path, a.sha256 AS old_sha, a.rejected, a.error AS old_error,
+               coalesce(r.error, CASE WHEN r.path IS DISTINCT FROM a.path THEN
+                   (SELECT format('path "%s" belongs to artifact %s of part "%s"', r.path, o.id, o.part)
+                      FROM nmsp_feed.artifact o
+                     WHERE o.target_id = p_target.id AND o.path = r.path AND (o.part, o.id) <> (k.part, k.id)
+                       AND NOT EXISTS (SELECT FROM k x WHERE (x.part, x.id) = (o.part, o.id)) LIMIT 1) END) AS error
+          FROM k
+          LEFT JOIN r ON r.part = k.part AND r.id = k.id AND r.nth = 1
+          LEFT JOIN nmsp_feed.artifact a ON a.target_id = p_target.id AND a.part = k.part AND a.id = k.id
+    ), w AS (
+        SELECT CASE WHEN j.error IS NOT NULL THEN 'error'
+                    WHEN NOT j.wanted AND j.known THEN 'drop'
+                    WHEN NOT j.wanted THEN NULL
+                    WHEN j.path = j.old_path AND j.sha = j.old_sha THEN CASE WHEN j.old_error IS NULL THEN NULL ELSE 'same' END
+                    WHEN p_feed.mode = 'file' AND j.rejected = j.sha THEN NULL
+                    ELSE 'put' END AS action, j.*
+          FROM j
+    )
+    SELECT array_agg(ROW(w.action, w.part, w.id, CASE w.action WHEN 'drop' THEN w.old_path ELSE w.path END,
+                         CASE w.action WHEN 'put' THEN w.content END, w.sha,
+                         CASE w.action WHEN 'error' THEN w.error END)::nmsp_feed.work)
+      INTO result FROM w WHERE w.action IS NOT NULL;
+    RETURN coalesce(result, '{}');
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._compare(nmsp_feed.target, nmsp_feed.feed, nmsp_feed.artifact_key[]) IS
+    'Renders artifacts and compares them with the manifest: only what differs is returned (errors in the column token)';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._settle(p_target bigint, p_token jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    DELETE FROM nmsp_feed.bulk b USING jsonb_to_recordset(p_token -> 'bulk') c(id bigint, key bigint)
+     WHERE b.id = c.id AND b.target_id = p_target AND c.key IS NULL;
+    UPDATE nmsp_feed.bulk b SET after_part = c.part, after_id = c.key, done = b.done + c.n
+      FROM jsonb_to_recordset(p_token -> 'bulk') c(id bigint, part text, key bigint, n bigint)
+     WHERE b.id = c.id AND b.target_id = p_target AND c.key IS NOT NULL;
+    -- snapshot stays null when someone asked for a whole reconcile in the meantime
+    UPDATE nmsp_feed.target t
+       SET snapshot = CASE WHEN t.snapshot IS NOT NULL THEN (p_token ->> 'snapshot')::pg_snapshot END,
+           attempts = 0, attempted = NULL, attempted_at = NULL, next_attempt = NULL, error = NULL, error_at = NULL,
+           applied_at = clock_timestamp()
+     WHERE t.id = p_target;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._settle(bigint, jsonb) IS 'Stores the snapshot and the cursors of a batch that is in place';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.pull(p_target bigint) RETURNS SETOF nmsp_feed.work
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    t nmsp_feed.target;
+    f nmsp_feed.feed;
+    due record;
+    work nmsp_feed.work[];
+    token jsonb;
+BEGIN
+    -- Content and snapshot must come from one snapshot, else a change in between is lost.
+    IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
+        RAISE EXCEPTION USING errcode = 'invalid_transaction_state',
+            message = 'nmsp_feed.pull() needs one snapshot for all its queries',
+            hint = 'BEGIN ISOLATION LEVEL REPEATABLE READ first.';
+    END IF;
+    SELECT * INTO t FROM nmsp_feed.target x WHERE x.id = p_target AND x.enabled;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    SELECT * INTO STRICT f FROM nmsp_feed.feed x WHERE x.name = t.feed;
+    IF nmsp_feed._store_bulk(t, f) THEN
+        SELECT * INTO t FROM nmsp_feed.target x WHERE x.id = p_target;
+    END IF;
+    SELECT * INTO due FROM nmsp_feed._due_keys(t, f);
+    work := nmsp_feed._compare(t, f, due.keys);
+    token := jsonb_build_object('snapshot', pg_current_snapshot()::text, 'bulk', due.cursors);
+
+    INSERT INTO nmsp_feed.artifact (target_id, part, id, error)
+    SELECT t.id, w.part, w.id, w.token FROM unnest(work) w WHERE w.action = 'error'
+        ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = NULL;
+    UPDATE nmsp_feed.artifact a SET error = NULL, rejected = NULL
+      FROM unnest(work) w
+     WHERE w.action = 'same' AND a.target_id = t.id AND a.part = w.part AND a.id = w.id;
+
+    RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, NULL::text
+                   FROM unnest(work) w WHERE w.action IN ('put', 'drop');
+    IF NOT FOUND THEN
+        IF f.mode = 'file' THEN
+            RETURN QUERY SELECT 'remove', NULL::text, NULL::bigint, g.path, NULL::bytea, NULL::bytea,
+                                CASE WHEN EXISTS (SELECT FROM nmsp_feed.artifact a
+                                                   WHERE a.target_id = t.id AND a.path = g.path) THEN 'keep' END
+                           FROM nmsp_feed.gone g
+                          WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()
+                          ORDER BY g.remove_after LIMIT f.batch_rows;
+        END IF;
+        IF NOT FOUND THEN
+            -- Nothing to put in place, so nothing to wait for: this transaction confirms itself.
+            PERFORM nmsp_feed._settle(t.id, token);
+            RETURN;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT 'batch', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, token::text;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.pull(bigint) IS
+    'For the feeder: what differs between the target and what it should be, the row batch last; no row = it is up to date';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.confirm(p_target bigint, p_token text, p_action text[], p_part text[], p_id bigint[],
+                                             p_path text[], p_sha256 bytea[], p_size bigint[], p_error text[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    wait interval;
+BEGIN
+    SELECT f.grace INTO wait FROM nmsp_feed.target t JOIN nmsp_feed.feed f ON f.name = t.feed
+     WHERE t.id = p_target AND f.mode = 'file';
+
+    DELETE FROM nmsp_feed.gone g USING unnest(p_action, p_path) w(action, path)
+     WHERE g.target_id = p_target AND w.action IN ('remove', 'put') AND g.path = w.path;
+    IF wait IS NOT NULL THEN
+        INSERT INTO nmsp_feed.gone (target_id, path, remove_after)
+        SELECT p_target, a.path, clock_timestamp() + wait
+          FROM unnest(p_action, p_part, p_id, p_path, p_error) w(action, part, id, path, error)
+          JOIN nmsp_feed.artifact a ON a.target_id = p_target AND a.part = w.part AND a.id = w.id
+         WHERE a.path IS NOT NULL AND w.error IS NULL
+           AND (w.action = 'drop' OR w.action = 'put' AND a.path <> w.path)
+           AND a.path <> ALL (ARRAY(SELECT x.path FROM unnest(p_action, p_path, p_error) x(action, path, error)
+                                     WHERE x.action = 'put' AND x.error IS NULL))
+            ON CONFLICT DO NOTHING;
+    END IF;
+    DELETE FROM nmsp_feed.artifact a USING unnest(p_action, p_part, p_id) w(action, part, id)
+     WHERE w.action = 'drop' AND a.target_id = p_target AND a.part = w.part AND a.id = w.id;
+    INSERT INTO nmsp_feed.artifact (target_id, part, id, path, sha256, size, applied_at)
+    SELECT p_target, w.part, w.id, w.path, w.sha256, w.size, clock_timestamp()
+      FROM unnest(p_action, p_part, p_id, p_path, p_sha256, p_size, p_error) w(action, part, id, path, sha256, size, error)
+     WHERE w.action = 'put' AND w.error IS NULL
+        ON CONFLICT (target_id, part, id) DO UPDATE
+       SET path = excluded.path, sha256 = excluded.sha256, size = excluded.size, applied_at = excluded.applied_at,
+           error = NULL, rejected = NULL;
+    INSERT INTO nmsp_feed.artifact (target_id, part, id, error, rejected)
+    SELECT p_target, w.part, w.id, w.error, w.sha256
+      FROM unnest(p_action, p_part, p_id, p_sha256, p_error) w(action, part, id, sha256, error)
+     WHERE w.action = 'put' AND w.error IS NOT NULL
+        ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = excluded.rejected;
+    PERFORM nmsp_feed._settle(p_target, p_token::jsonb);
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.confirm(bigint, text, text[], text[], bigint[], text[], bytea[], bigint[], text[]) IS
+    'For the feeder: the batch is in place (or, where p_error says so, was refused)';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.fail(p_target bigint, p_token text, p_error text) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE nmsp_feed.target t
+       SET error = p_error, error_at = clock_timestamp(), attempts = t.attempts + 1,
+           attempted = coalesce((p_token::jsonb ->> 'snapshot')::pg_snapshot, pg_current_snapshot()),
+           attempted_at = clock_timestamp(),
+           next_attempt = clock_timestamp() + least(300, 2 ^ least(t.attempts, 9)) * interval '1 s'
+     WHERE t.id = p_target;
+END;
+COMMENT ON FUNCTION nmsp_feed.fail(bigint, text, text) IS
+    'For the feeder: the target could not be served; tried again after 1, 2, 4 ... 300 s, or a second after a newer change';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.manifest(p_target bigint, p_after_part text, p_after_id bigint, p_max integer)
+RETURNS TABLE (part text, id bigint, path text, sha256 bytea, size bigint, failed boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.part, a.id, a.path, a.sha256, a.size, a.error IS NOT NULL
+      FROM nmsp_feed.artifact a
+     WHERE a.target_id = p_target AND (p_after_part IS NULL OR (a.part, a.id) > (p_after_part, p_after_id))
+     ORDER BY a.part, a.id
+     LIMIT p_max;
+END;
+COMMENT ON FUNCTION nmsp_feed.manifest(bigint, text, bigint, integer) IS 'For the feeder: a page of what should be in place';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dirty(p_target bigint, p_part text[], p_id bigint[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE nmsp_feed.artifact a SET sha256 = NULL, rejected = NULL
+      FROM unnest(p_part, p_id) d(part, id)
+     WHERE a.target_id = p_target AND a.part = d.part AND a.id = d.id;
+    INSERT INTO nmsp_feed.bulk (target_id, cause, part, ids, total)
+    SELECT p_target, 'artifact', d.part, array_agg(d.id), count(*)
+      FROM unnest(p_part, p_id) d(part, id) GROUP BY d.part;
+END;
+COMMENT ON FUNCTION nmsp_feed.dirty(bigint, text[], bigint[]) IS 'For the feeder: these artifacts are not as the manifest says';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.checked(p_target bigint, p_request timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE nmsp_feed.target t SET check_requested = NULL WHERE t.id = p_target AND t.check_requested = p_request;
+END;
+COMMENT ON FUNCTION nmsp_feed.checked(bigint, timestamptz) IS 'For the feeder: the comparison asked for is done';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.prune() RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    removed bigint;
+BEGIN
+    -- A target without a snapshot needs no change rows: it is reconciled whole. Where no target is
+    -- left, what is finished now will be visible to every later one.
+    DELETE FROM nmsp_feed.change c
+     USING (SELECT f.name, coalesce((SELECT min(pg_snapshot_xmin(t.snapshot)::text::bigint)
+                                       FROM nmsp_feed.target t
+                                      WHERE t.feed = f.name AND t.enabled AND t.snapshot IS NOT NULL
+                                        AND t.home = nmsp_feed._home()),
+                                    pg_snapshot_xmin(pg_current_snapshot())::text::bigint)::text::xid8 AS xmin
+              FROM nmsp_feed.feed f) k
+     WHERE c.feed = k.name AND c.xid < k.xmin;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    DELETE FROM nmsp_feed.change c WHERE NOT EXISTS (SELECT FROM nmsp_feed.feed f WHERE f.name = c.feed);
+    RETURN removed;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.prune() IS
+    'Deletes changes that every target has; the feeder calls it from time to time. Returns the number of rows';
+
+-- ---------------------------------------------------------------- what the operator calls
+
+CREATE OR REPLACE FUNCTION nmsp_feed.reconcile(p_target bigint DEFAULT NULL, p_whole boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    n bigint;
+BEGIN
+    UPDATE nmsp_feed.target t
+       SET check_requested = clock_timestamp(), next_attempt = NULL,
+           snapshot = CASE WHEN p_whole THEN NULL ELSE t.snapshot END
+     WHERE t.enabled AND (p_target IS NULL OR t.id = p_target);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF p_target IS NOT NULL AND n = 0 THEN
+        RAISE EXCEPTION USING errcode = 'no_data_found',
+            message = format('target %s does not exist or is not enabled', p_target),
+            hint = 'See nmsp_feed.status.';
+    END IF;
+    PERFORM nmsp_feed.wake();
+    RETURN n;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.reconcile(bigint, boolean) IS
+    'Compares disk with the manifest and mends it (one target or, with null, all); p_whole renders every artifact again too. '
+    'Returns the number of targets asked; done when check_requested is null again';
+
+CREATE OR REPLACE VIEW nmsp_feed.status AS
+SELECT t.id AS target_id, t.feed, t.name, t.root, t.enabled,
+       CASE WHEN NOT t.enabled THEN 'disabled'
+            WHEN t.error IS NOT NULL THEN 'failed'
+            WHEN a.quarantined > 0 THEN 'quarantine'
+            WHEN t.snapshot IS NULL OR b.open > 0 OR q.queue > 0 OR t.check_requested IS NOT NULL THEN 'working'
+            ELSE 'in step' END AS state,
+       q.queue, b.open AS bulk, b.done AS bulk_done, b.total AS bulk_total,
+       coalesce(clock_timestamp() - least(q.oldest, b.oldest), '0') AS lag,
+       coalesce(t.error, a.error) AS error,
+       coalesce(t.error_at, NULL) AS error_at, t.attempts, t.next_attempt,
+       a.artifacts, a.quarantined, a.bytes, t.applied_at, t.check_requested
+  FROM nmsp_feed.target t
+ CROSS JOIN LATERAL (SELECT coalesce(sum(greatest(cardinality(c.ids), 1)), 0) AS queue, min(c.at) AS oldest
+                       FROM nmsp_feed._pending(t.id) c) q
+ CROSS JOIN LATERAL (SELECT count(*) AS open, coalesce(sum(x.done), 0) AS done, sum(x.total) AS total, min(x.at) AS oldest
+                       FROM nmsp_feed.bulk x WHERE x.target_id = t.id) b
+ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.path IS NOT NULL) AS artifacts,
+                            count(*) FILTER (WHERE x.error IS NOT NULL) AS quarantined,
+                            coalesce(sum(x.size), 0) AS bytes, min(x.error) AS error
+                       FROM nmsp_feed.artifact x WHERE x.target_id = t.id) a
+ ORDER BY t.feed, t.name;
+COMMENT ON VIEW nmsp_feed.status IS
+    'One row per target: what waits (queue, bulk), how far behind it is (lag), the last error with the daemon''s own message, what is in place';
+
+CREATE OR REPLACE VIEW nmsp_feed.quarantine AS
+SELECT t.feed, t.name, a.target_id, a.part, a.id, a.path, a.error
+  FROM nmsp_feed.artifact a JOIN nmsp_feed.target t ON t.id = a.target_id
+ WHERE a.error IS NOT NULL;
+COMMENT ON VIEW nmsp_feed.quarantine IS
+    'Artifacts whose desired content is not in place and why; path = what is in place instead (null: nothing)';
+
+-- ---------------------------------------------------------------- triggers
+
+CREATE OR REPLACE FUNCTION nmsp_feed._target_changed() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.root <> OLD.root OR NEW.feed <> OLD.feed THEN
+            -- Nothing of what the manifest says is in the new folder.
+            DELETE FROM nmsp_feed.artifact a WHERE a.target_id = NEW.id;
+            DELETE FROM nmsp_feed.gone g WHERE g.target_id = NEW.id;
+        END IF;
+        NEW.attempts := 0;
+        NEW.next_attempt := NULL;
+    END IF;
+    NEW.snapshot := NULL;
+    PERFORM nmsp_feed.wake();
+    RETURN NEW;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._target_changed() IS 'A target that is new, enabled again or changed is reconciled whole';
+
+CREATE OR REPLACE TRIGGER target_changed
+    BEFORE INSERT OR UPDATE OF feed, root, enabled, settings ON nmsp_feed.target
+    FOR EACH ROW EXECUTE FUNCTION nmsp_feed._target_changed();
+
+CREATE OR REPLACE FUNCTION nmsp_feed._relation(p_name text) RETURNS regclass
+LANGUAGE sql STABLE
+RETURN coalesce(to_regclass(p_name), to_regclass('nmsp.' || p_name));
+COMMENT ON FUNCTION nmsp_feed._relation(text) IS 'The table a dependency names; schema nmsp when it names none';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._causes(p_relation regclass)
+RETURNS TABLE (feed text, cause text, key_column text, columns text[])
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT d.feed, c.cause, k.attname::text,
+           (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+             WHERE a.attrelid = p_relation AND a.attnum > 0 AND NOT a.attisdropped
+               AND (d.columns IS NULL OR a.attname = ANY (d.columns) OR a.attname = k.attname))
+      FROM nmsp_feed.dependency d
+     CROSS JOIN LATERAL (
+           SELECT x.key AS cause, x.value AS col FROM jsonb_each_text(d.causes) x
+            UNION ALL
+           SELECT r.relname::text, 'id' FROM pg_class r WHERE r.oid = p_relation AND d.causes IS NULL) c
+      LEFT JOIN pg_attribute k ON k.attrelid = p_relation AND k.attname = c.col AND NOT k.attisdropped
+                              AND k.atttypid IN ('int8'::regtype, 'int4'::regtype, 'int2'::regtype)
+     WHERE nmsp_feed._relation(d.relation) = p_relation;
+END;
+COMMENT ON FUNCTION nmsp_feed._causes(regclass) IS
+    'What a change of a table means to which feed: cause, column of its ids (null: cause all), columns that count';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._differs(p_relation regclass, p_columns text[]) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- json, xml and the like have no equality: their text has
+    SELECT string_agg(format(CASE WHEN EXISTS (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+                                                WHERE m.amname IN ('btree', 'hash') AND o.opcdefault
+                                                  AND o.opcintype IN (a.atttypid, coalesce(nullif(y.typbasetype, 0), a.atttypid))
+                                              ) OR y.typtype IN ('e', 'r', 'm') OR y.typelem <> 0 OR y.typname = 'varchar'
+                                  THEN 'n.%1$I IS DISTINCT FROM o.%1$I'
+                                  ELSE 'n.%1$I::text IS DISTINCT FROM o.%1$I::text' END, a.attname), ' OR ' ORDER BY a.attnum)
+      FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+     WHERE a.attrelid = p_relation AND a.attname = ANY (p_columns);
+END;
+COMMENT ON FUNCTION nmsp_feed._differs(regclass, text[]) IS 'Condition that any of the columns changed between old row o and new row n';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._rows(p_relation regclass, p_event text, p_cause record) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    one_row text := CASE p_event WHEN 'insert' THEN 'new_rows n' ELSE 'old_rows o' END;
+    ids text := CASE p_event WHEN 'insert' THEN 'n.%1$I' ELSE 'o.%1$I' END;
+    key text;
+    source text;
+BEGIN
+    SELECT string_agg(format('n.%1$I = o.%1$I', a.attname), ' AND ') INTO key
+      FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+     WHERE i.indrelid = p_relation AND i.indisprimary;
+    IF p_event <> 'update' THEN
+        source := one_row;
+    ELSIF key IS NULL THEN
+        -- Rows cannot be paired: all of them count.
+        source := '(SELECT * FROM old_rows UNION ALL SELECT * FROM new_rows) o';
+    ELSE
+        source := format('new_rows n FULL JOIN old_rows o ON %s', key);
+        ids := 'unnest(ARRAY[o.%1$I, n.%1$I])';
+    END IF;
+    IF p_event = 'update' AND key IS NOT NULL THEN
+        source := source || format(' WHERE %s', nmsp_feed._differs(p_relation, p_cause.columns));
+    END IF;
+    IF p_cause.key_column IS NULL THEN
+        RETURN format('SELECT %L, %L, %L::bigint[] WHERE EXISTS (SELECT FROM %s)', p_cause.feed, 'all', '{}', source);
+    END IF;
+    RETURN format('SELECT %L, %L, array_agg(DISTINCT k.id) FROM (SELECT %s::bigint AS id FROM %s) k WHERE k.id IS NOT NULL',
+                  p_cause.feed, p_cause.cause, format(ids, p_cause.key_column), source);
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._rows(regclass, text, record) IS 'Query that finds what a statement changed for one cause of one feed';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._statement_function(p_relation regclass, p_name text, p_event text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    c record;
+    parts text[] := '{}';
+BEGIN
+    FOR c IN SELECT x.* FROM nmsp_feed._causes(p_relation) x ORDER BY x.feed, x.cause LOOP
+        IF p_event = 'truncate' THEN
+            parts := parts || format('SELECT %L, %L, %L::bigint[]', c.feed, 'all', '{}');
+        ELSE
+            parts := parts || nmsp_feed._rows(p_relation, p_event, c);
+        END IF;
+    END LOOP;
+    EXECUTE format($body$
+        CREATE OR REPLACE FUNCTION nmsp_feed.%I() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+        AS $trigger$
+        BEGIN
+            INSERT INTO nmsp_feed.change (feed, cause, ids)
+            SELECT DISTINCT x.feed, CASE WHEN y.named THEN x.cause ELSE 'all' END, CASE WHEN y.named THEN x.ids END
+              FROM (%s) x(feed, cause, ids),
+                   LATERAL (SELECT cardinality(x.ids) BETWEEN 1 AND 100000) y(named)
+             WHERE x.ids IS NOT NULL;
+            IF FOUND AND to_regprocedure('nmsp.feed_wake()') IS NOT NULL THEN
+                PERFORM nmsp.feed_wake();
+            END IF;
+            RETURN NULL;
+        END
+        $trigger$
+        $body$, p_name, array_to_string(parts, E'\n                    UNION ALL '));
+    EXECUTE format('REVOKE ALL ON FUNCTION nmsp_feed.%I() FROM PUBLIC', p_name);
+    EXECUTE format('COMMENT ON FUNCTION nmsp_feed.%I() IS %L', p_name,
+                   format('Made by nmsp_feed.install_triggers(): records what %s of %s changes for feeds', p_event, p_relation));
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._statement_function(regclass, text, text) IS 'Makes the function of one statement trigger, with static SQL';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._replica_function(p_relation regclass, p_name text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    c record;
+    body text := '';
+BEGIN
+    FOR c IN SELECT x.* FROM nmsp_feed._causes(p_relation) x ORDER BY x.feed, x.cause LOOP
+        body := body || format($step$
+                IF TG_OP <> 'UPDATE' OR %s THEN
+                    INSERT INTO nmsp_feed.change (feed, cause, ids) VALUES (%L, %L, %s);
+                END IF;$step$,
+                replace(replace(nmsp_feed._differs(p_relation, c.columns), 'n.', 'NEW.'), 'o.', 'OLD.'), c.feed,
+                CASE WHEN c.key_column IS NULL THEN 'all' ELSE c.cause END,
+                CASE WHEN c.key_column IS NULL THEN 'NULL'
+                     ELSE format('array_remove(ARRAY[CASE WHEN TG_OP <> ''INSERT'' THEN OLD.%1$I END, '
+                                 'CASE WHEN TG_OP <> ''DELETE'' THEN NEW.%1$I END]::bigint[], NULL)', c.key_column) END);
+    END LOOP;
+    EXECUTE format($body$
+        CREATE OR REPLACE FUNCTION nmsp_feed.%I() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+        AS $trigger$
+        BEGIN
+            -- An error here would stop the subscription that applies the change.
+            BEGIN%s
+                IF to_regprocedure('nmsp.feed_wake()') IS NOT NULL THEN
+                    PERFORM nmsp.feed_wake();
+                END IF;
+            EXCEPTION WHEN OTHERS THEN
+                RAISE WARNING 'change of %% not recorded for feeds: %%', TG_TABLE_NAME, SQLERRM
+                    USING HINT = 'SELECT nmsp_feed.reconcile(NULL, true)';
+            END;
+            RETURN NULL;
+        END
+        $trigger$
+        $body$, p_name, body);
+    EXECUTE format('REVOKE ALL ON FUNCTION nmsp_feed.%I() FROM PUBLIC', p_name);
+    EXECUTE format('COMMENT ON FUNCTION nmsp_feed.%I() IS %L', p_name,
+                   format('Made by nmsp_feed.install_triggers(): records what logical replication changes in %s', p_relation));
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._replica_function(regclass, text) IS
+    'Makes the function of the row trigger that fires where logical replication applies changes (it fires no statement triggers)';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._trigger(p_relation regclass, p_name text, p_definition text, p_enable text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    -- Making a trigger locks out writers: only where it is missing.
+    IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p_relation AND t.tgname = p_name) THEN
+        EXECUTE p_definition;
+        IF p_enable IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', p_relation, p_enable, p_name);
+        END IF;
+    END IF;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._trigger(regclass, text, text, text) IS 'Makes a trigger unless the table has it';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.install_triggers() RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    r record;
+    d record;
+    event text;
+    function_name text;
+    n integer := 0;
+BEGIN
+    FOR r IN SELECT DISTINCT nmsp_feed._relation(x.relation) AS oid, c.relname
+               FROM nmsp_feed.dependency x JOIN pg_class c ON c.oid = nmsp_feed._relation(x.relation) ORDER BY c.relname LOOP
+        FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
+            function_name := format('_%s_%s', left(r.relname, 50), event);
+            PERFORM nmsp_feed._statement_function(r.oid, function_name, event);
+            PERFORM nmsp_feed._trigger(r.oid, 'nmsp_feed_' || event,
+                format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION nmsp_feed.%I()',
+                       'nmsp_feed_' || event, event, r.oid,
+                       CASE event WHEN 'insert' THEN 'REFERENCING NEW TABLE AS new_rows'
+                                  WHEN 'delete' THEN 'REFERENCING OLD TABLE AS old_rows'
+                                  WHEN 'update' THEN 'REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
+                                  ELSE '' END, function_name));
+        END LOOP;
+        function_name := format('_%s_replica', left(r.relname, 50));
+        PERFORM nmsp_feed._replica_function(r.oid, function_name);
+        PERFORM nmsp_feed._trigger(r.oid, 'nmsp_feed_replica',
+            format('CREATE TRIGGER nmsp_feed_replica AFTER INSERT OR UPDATE OR DELETE ON %s '
+                   'FOR EACH ROW EXECUTE FUNCTION nmsp_feed.%I()', r.oid, function_name), 'REPLICA');
+        n := n + 1;
+    END LOOP;
+    -- Tables that no feed depends on any more
+    FOR d IN SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+              WHERE p.pronamespace = 'nmsp_feed'::regnamespace AND t.tgname ~ '^nmsp_feed_(insert|update|delete|truncate|replica)$'
+                AND NOT EXISTS (SELECT FROM nmsp_feed.dependency x WHERE nmsp_feed._relation(x.relation) = t.tgrelid) LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', d.tgname, d.relation);
+    END LOOP;
+    FOR d IN SELECT x.feed, x.relation FROM nmsp_feed.dependency x WHERE nmsp_feed._relation(x.relation) IS NULL LOOP
+        RAISE WARNING 'feed "%" depends on table "%", which does not exist', d.feed, d.relation;
+    END LOOP;
+    RETURN n;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.install_triggers() IS
+    'Makes the triggers that record changes, from nmsp_feed.dependency; call it after a change there. Returns the number of tables';
+
+-- ---------------------------------------------------------------- rights
+
+-- Whoever may pull may make the feeder write files; nobody but the owner, unless granted.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
+
+CREATE OR REPLACE VIEW nmsp.worker_status AS SELECT * FROM nmsp.worker_status();
+COMMENT ON VIEW nmsp.worker_status IS
+    'The workers of this server (empty when nmsp is not in shared_preload_libraries): who runs where, since when, how often restarted, last error';
