@@ -1,0 +1,258 @@
+/*
+ * SQL functions of the codec: parse, text, seal, verify, MTA hash, rows of TLVs, the dictionary.
+ */
+#include "extension/pg/glue.h"
+
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(docsis_parse);
+PG_FUNCTION_INFO_V1(docsis_encode);
+PG_FUNCTION_INFO_V1(docsis_text);
+PG_FUNCTION_INFO_V1(docsis_seal_config);
+PG_FUNCTION_INFO_V1(docsis_verify_config);
+PG_FUNCTION_INFO_V1(docsis_mta);
+PG_FUNCTION_INFO_V1(docsis_tlvs);
+PG_FUNCTION_INFO_V1(docsis_symbols);
+
+#define BYTES(v) ((const uint8_t *)VARDATA_ANY(v))
+#define LENGTH(v) ((size_t)VARSIZE_ANY_EXHDR(v))
+
+/* docsis.parse(source bytea, profile text): the text language in any encoding */
+Datum
+docsis_parse(PG_FUNCTION_ARGS)
+{
+    bytea *source = PG_GETARG_BYTEA_PP(0);
+    docsis_options options = nmsp_parse_options(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    docsis_buffer out;
+    docsis_error error;
+
+    nmsp_buffer_init(&out, 1024);
+    if (!docsis_parse_text((const char *)BYTES(source), LENGTH(source), &options, &out, &error))
+        nmsp_raise(&error, NULL, 0);
+    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
+}
+
+/*
+ * docsis.encode(source bytea, secret text, profile text, long_varbind boolean): text to sealed file
+ * in one step. The result is bytea: with long_varbind a CM file may hold a TLV 64 with a two-byte
+ * length, which is no docsis.config.
+ */
+Datum
+docsis_encode(PG_FUNCTION_ARGS)
+{
+    bytea *source = PG_GETARG_BYTEA_PP(0);
+    size_t secret_length;
+    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(1), &secret_length);
+    docsis_options options = nmsp_parse_options(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    docsis_buffer parsed, out;
+    docsis_error error;
+
+    options.allow_long_varbind = PG_GETARG_BOOL(3);
+    nmsp_buffer_init(&parsed, 1024);
+    nmsp_buffer_init(&out, 1024);
+    if (!docsis_parse_text((const char *)BYTES(source), LENGTH(source), &options, &parsed,
+                           &error) ||
+        !docsis_seal(parsed.data + VARHDRSZ, parsed.length - VARHDRSZ, secret, secret_length,
+                     options.allow_long_varbind ? DOCSIS_SEAL_LONG_VARBIND : 0, &out, &error))
+        nmsp_raise(&error, NULL, 0);
+    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
+}
+
+/* docsis.text(config, style text, oid text): text for people and for comparison */
+Datum
+docsis_text(PG_FUNCTION_ARGS)
+{
+    struct varlena *config = PG_GETARG_VARLENA_PP(0);
+    char *style = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    char *oid = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    docsis_text_options options = {.style = DOCSIS_STYLE_NATIVE};
+    docsis_buffer out;
+    docsis_error error;
+    char *text;
+
+    if (strcmp(style, "docsis") == 0)
+        options.style = DOCSIS_STYLE_DOCSIS;
+    else if (strcmp(style, "native") != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown text style \"%s\"", style),
+                        errhint("Use native or docsis.")));
+    if (strcmp(oid, "numeric") == 0)
+        options.oid_form = DOCSIS_OID_NUMERIC;
+    else if (strcmp(oid, "iso") == 0)
+        options.oid_form = DOCSIS_OID_ISO;
+    else if (strcmp(oid, "names") != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown form of object identifiers \"%s\"", oid),
+                        errhint("Use names, numeric or iso.")));
+    nmsp_buffer_init(&out, LENGTH(config) * 6);
+    if (!docsis_write_text(BYTES(config), LENGTH(config), &options, &out, &error))
+        nmsp_raise(&error, NULL, 0);
+    text = nmsp_buffer_cstring(&out);
+    if (options.style == DOCSIS_STYLE_DOCSIS && GetDatabaseEncoding() == PG_UTF8 &&
+        !pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
+        ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+                        errmsg("a string of the configuration is not valid UTF-8"),
+                        errdetail("The style \"docsis\" has no escapes for such bytes."),
+                        errhint("Use the style native.")));
+    PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(text, strlen(text), PG_UTF8)));
+}
+
+/* docsis.seal(config, secret text, ipv6_address boolean) */
+Datum
+docsis_seal_config(PG_FUNCTION_ARGS)
+{
+    struct varlena *config = PG_GETARG_VARLENA_PP(0);
+    size_t secret_length;
+    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(1), &secret_length);
+    unsigned flags = PG_GETARG_BOOL(2) ? DOCSIS_MIC_IPV6_ADDRESS : 0;
+    docsis_buffer out;
+    docsis_error error;
+
+    nmsp_buffer_init(&out, LENGTH(config) + 48);
+    if (!docsis_seal(BYTES(config), LENGTH(config), secret, secret_length, flags, &out, &error))
+        nmsp_raise(&error, NULL, 0);
+    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
+}
+
+/* docsis.verify(config, secret text, ipv6_address boolean, OUT cm_mic, OUT cmts_mic) */
+Datum
+docsis_verify_config(PG_FUNCTION_ARGS)
+{
+    struct varlena *config = PG_GETARG_VARLENA_PP(0);
+    size_t secret_length;
+    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(1), &secret_length);
+    unsigned flags = PG_GETARG_BOOL(2) ? DOCSIS_MIC_IPV6_ADDRESS : 0;
+    docsis_verification result;
+    docsis_error error;
+    TupleDesc desc;
+    Datum values[2];
+    bool nulls[2];
+
+    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    if (!docsis_verify(BYTES(config), LENGTH(config), secret, secret_length, flags, &result,
+                       &error))
+        nmsp_raise(&error, NULL, 0);
+    values[0] = BoolGetDatum(result.cm_mic == DOCSIS_MIC_OK);
+    nulls[0] = result.cm_mic == DOCSIS_MIC_ABSENT;
+    values[1] = BoolGetDatum(result.cmts_mic == DOCSIS_MIC_OK);
+    nulls[1] = result.cmts_mic == DOCSIS_MIC_ABSENT;
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* docsis.mta(config, hash text) */
+Datum
+docsis_mta(PG_FUNCTION_ARGS)
+{
+    static const char *const names[] = {"none", "na", "eu", "ietf"};
+    struct varlena *config = PG_GETARG_VARLENA_PP(0);
+    char *hash = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    docsis_buffer out;
+    docsis_error error;
+    int kind;
+
+    for (kind = 0; kind < lengthof(names) && strcmp(hash, names[kind]) != 0; kind++)
+        ;
+    if (kind == lengthof(names))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown hash of an MTA file \"%s\"", hash),
+                        errhint("Use none, na, eu or ietf.")));
+    nmsp_buffer_init(&out, LENGTH(config) + 48);
+    if (!docsis_mta_hash(BYTES(config), LENGTH(config), (docsis_mta_hash_kind)kind, &out, &error))
+        nmsp_raise(&error, NULL, 0);
+    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
+}
+
+/* Text of a buffer's contents, or NULL when a string in it is not valid in this database. */
+static Datum
+buffer_text(docsis_buffer *buffer, bool *null)
+{
+    char *s = nmsp_buffer_cstring(buffer);
+
+    *null = false;
+    return PointerGetDatum(cstring_to_text(pg_any_to_server(s, strlen(s), PG_UTF8)));
+}
+
+/* docsis.tlvs(config): one row per TLV, groups before their members */
+Datum
+docsis_tlvs(PG_FUNCTION_ARGS)
+{
+    struct varlena *config = PG_GETARG_VARLENA_PP(0);
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    docsis_text_options options = {.style = DOCSIS_STYLE_NATIVE};
+    docsis_cursor cursor;
+    docsis_tlv tlv;
+    docsis_error error;
+    docsis_buffer value;
+    int state;
+
+    InitMaterializedSRF(fcinfo, 0);
+    nmsp_buffer_init(&value, 256);
+    docsis_cursor_init(&cursor, BYTES(config), LENGTH(config));
+    while ((state = docsis_cursor_next(&cursor, &tlv, &error)) == 1) {
+        char path[4 * DOCSIS_MAX_DEPTH + 1];
+        Datum row[8];
+        bool nulls[8] = {false};
+        const char *name = docsis_symbol_name(tlv.symbol);
+
+        CHECK_FOR_INTERRUPTS();
+        docsis_tlv_path(&tlv, path, sizeof path);
+        row[0] = CStringGetTextDatum(path);
+        row[1] = CStringGetTextDatum(name);
+        nulls[1] = name[0] == '\0';
+        row[2] = CStringGetTextDatum(docsis_type_name(tlv.generic ? DOCSIS_T_GENERIC
+                                                                  : docsis_symbol_type(tlv.symbol)));
+        nulls[3] = tlv.is_group;
+        if (!tlv.is_group) {
+            value.length = VARHDRSZ;
+            if (!docsis_tlv_value(&tlv, &options, &value, &error))
+                nmsp_raise(&error, NULL, 0);
+            row[3] = buffer_text(&value, &nulls[3]);
+        }
+        row[4] = Int32GetDatum((int32)tlv.offset);
+        row[5] = Int32GetDatum((int32)tlv.length);
+        row[6] = Int32GetDatum(tlv.depth);
+        {
+            bytea *raw = palloc(VARHDRSZ + tlv.length);
+
+            SET_VARSIZE(raw, VARHDRSZ + tlv.length);
+            memcpy(VARDATA(raw), tlv.value, tlv.length);
+            row[7] = PointerGetDatum(raw);
+        }
+        tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+    }
+    if (state < 0)
+        nmsp_raise(&error, NULL, 0);
+    return (Datum)0;
+}
+
+/* docsis.symbols(): the dictionary of TLVs */
+Datum
+docsis_symbols(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int i = 0; i < docsis_symbol_count(); i++) {
+        const docsis_symbol *symbol = docsis_symbol_at(i);
+        uint32_t minimum = 0, maximum = 0;
+        bool limited = docsis_symbol_limits(symbol, &minimum, &maximum);
+        Datum row[6];
+        bool nulls[6] = {false};
+
+        row[0] = CStringGetTextDatum(docsis_symbol_path(symbol));
+        row[1] = CStringGetTextDatum(docsis_symbol_name(symbol));
+        row[2] = CStringGetTextDatum(docsis_type_name(docsis_symbol_type(symbol)));
+        row[3] = Int64GetDatum(minimum);
+        row[4] = Int64GetDatum(maximum);
+        nulls[3] = nulls[4] = !limited;
+        row[5] = CStringGetTextDatum(docsis_symbol_spec(symbol));
+        nulls[5] = docsis_symbol_spec(symbol)[0] == '\0';
+        tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+    }
+    return (Datum)0;
+}

@@ -1,0 +1,141 @@
+/*
+ * Buffers and errors between the codec core and PostgreSQL, see glue.h.
+ */
+#include "extension/pg/glue.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+
+static bool
+grow_palloc(docsis_buffer *buffer, size_t needed)
+{
+    size_t capacity = Max(needed, Min(buffer->capacity * 2, MaxAllocSize));
+
+    if (needed > MaxAllocSize)
+        return false;
+    buffer->data = repalloc(buffer->data, capacity);
+    buffer->capacity = capacity;
+    return true;
+}
+
+void
+nmsp_buffer_init(docsis_buffer *buffer, Size expected)
+{
+    memset(buffer, 0, sizeof *buffer);
+    buffer->capacity = VARHDRSZ + Max(expected, 64);
+    buffer->data = palloc(buffer->capacity);
+    buffer->length = VARHDRSZ;
+    buffer->grow = grow_palloc;
+}
+
+struct varlena *
+nmsp_buffer_varlena(docsis_buffer *buffer)
+{
+    struct varlena *result = (struct varlena *)buffer->data;
+
+    SET_VARSIZE(result, buffer->length);
+    return result;
+}
+
+char *
+nmsp_buffer_cstring(docsis_buffer *buffer)
+{
+    if (buffer->length == buffer->capacity)
+        grow_palloc(buffer, buffer->length + 1);
+    buffer->data[buffer->length] = '\0';
+    return (char *)buffer->data + VARHDRSZ;
+}
+
+static int
+sqlstate_of(docsis_code code)
+{
+    switch (code) {
+    case DOCSIS_SYNTAX:
+    case DOCSIS_INVALID_JSON:
+        return ERRCODE_INVALID_TEXT_REPRESENTATION;
+    case DOCSIS_UNKNOWN_NAME:
+    case DOCSIS_UNKNOWN_OID:
+        return ERRCODE_UNDEFINED_OBJECT;
+    case DOCSIS_TYPE_MISMATCH:
+        return ERRCODE_DATATYPE_MISMATCH;
+    case DOCSIS_OUT_OF_RANGE:
+        return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+    case DOCSIS_TOO_LONG:
+        return ERRCODE_STRING_DATA_RIGHT_TRUNCATION;
+    case DOCSIS_LIMIT:
+        return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+    case DOCSIS_REFUSED:
+        return ERRCODE_FEATURE_NOT_SUPPORTED;
+    case DOCSIS_MALFORMED:
+        return ERRCODE_INVALID_BINARY_REPRESENTATION;
+    case DOCSIS_INVALID_ARGUMENT:
+        return ERRCODE_INVALID_PARAMETER_VALUE;
+    case DOCSIS_NO_MEMORY:
+        return ERRCODE_OUT_OF_MEMORY;
+    case DOCSIS_CRYPTO:
+        return ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+    default:
+        return ERRCODE_INTERNAL_ERROR;
+    }
+}
+
+/* "Line 3, column 9 of template "base". <detail>", or "Byte 17. <detail>" for binary input. */
+static char *
+full_detail(const docsis_error *error, const char *where, int line_shift)
+{
+    const char *space = error->detail[0] ? " " : "";
+
+    if (error->line > 0 && where)
+        return psprintf("Line %d, column %d of %s.%s%s", Max(error->line - line_shift, 1),
+                        error->column, where, space, error->detail);
+    if (error->line > 0)
+        return psprintf("Line %d, column %d.%s%s", error->line, error->column, space,
+                        error->detail);
+    if (error->code == DOCSIS_MALFORMED)
+        return psprintf("Byte %zu.%s%s", error->offset, space, error->detail);
+    return pstrdup(error->detail);
+}
+
+void
+nmsp_raise(const docsis_error *error, const char *where, int line_shift)
+{
+    char *detail = full_detail(error, where, line_shift);
+
+    ereport(ERROR, (errcode(sqlstate_of(error->code)), errmsg("%s", error->message),
+                    detail[0] ? errdetail("%s", detail) : 0,
+                    error->hint[0] ? errhint("%s", error->hint) : 0));
+}
+
+static void
+warn(void *context, const docsis_error *warning)
+{
+    char *detail = full_detail(warning, NULL, 0);
+
+    ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg("%s", warning->message),
+                      errdetail("%s", detail), warning->hint[0] ? errhint("%s", warning->hint) : 0));
+}
+
+docsis_options
+nmsp_parse_options(const char *profile)
+{
+    docsis_options options = {.warn = warn};
+
+    if (strcmp(profile, "ietf") == 0)
+        options.profile = DOCSIS_PROFILE_IETF;
+    else if (strcmp(profile, "cablelabs") != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown MIB profile \"%s\"", profile),
+                        errdetail("It decides which MIB wins where two define the same name."),
+                        errhint("Use cablelabs or ietf.")));
+    return options;
+}
+
+const uint8_t *
+nmsp_text_bytes(const text *t, size_t *length)
+{
+    char *server = (char *)VARDATA_ANY(t);
+    char *utf8 = pg_server_to_any(server, VARSIZE_ANY_EXHDR(t), PG_UTF8);
+
+    *length = utf8 == server ? VARSIZE_ANY_EXHDR(t) : strlen(utf8);
+    return (const uint8_t *)utf8;
+}

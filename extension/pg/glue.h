@@ -1,0 +1,35 @@
+/*
+ * What the fmgr glue shares: buffers that grow by palloc, and errors of the codec core as
+ * PostgreSQL errors. The core (extension/docsis, extension/template) knows nothing of PostgreSQL.
+ */
+#ifndef NMSP_GLUE_H
+#define NMSP_GLUE_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#include "extension/docsis/docsis.h"
+
+/* A buffer in CurrentMemoryContext whose first VARHDRSZ bytes are left for a varlena header. */
+void nmsp_buffer_init(docsis_buffer *buffer, Size expected);
+
+/* The buffer as a varlena (bytea, text, docsis.config), or as a zero-terminated string. */
+struct varlena *nmsp_buffer_varlena(docsis_buffer *buffer);
+char *nmsp_buffer_cstring(docsis_buffer *buffer);
+
+/*
+ * Raises a codec error with its SQLSTATE, DETAIL (line, column or offset first) and HINT. where
+ * says what the text is ("template \"base\""), or is NULL; line_shift is subtracted from its line.
+ */
+void nmsp_raise(const docsis_error *error, const char *where, int line_shift) pg_attribute_noreturn();
+
+/* Options whose warnings become WARNINGs. profile: "cablelabs" or "ietf" (22023 otherwise). */
+docsis_options nmsp_parse_options(const char *profile);
+
+/* The bytes a text stands for: UTF-8, whatever the database's encoding. */
+const uint8_t *nmsp_text_bytes(const text *t, size_t *length);
+
+/* Installs the hooks that add a HINT to violations of this product's constraints (hints.c). */
+void nmsp_hints_init(void);
+
+#endif

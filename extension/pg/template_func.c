@@ -1,0 +1,271 @@
+/*
+ * Templates in SQL: expansion of placeholders, the check of a template when it is saved, and the
+ * way from template and values to a sealed configuration file.
+ */
+#include "extension/pg/glue.h"
+
+#include <ctype.h>
+
+#include "catalog/pg_type.h"
+#include "extension/template/template.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+PG_FUNCTION_INFO_V1(nmsp_expand_template);
+PG_FUNCTION_INFO_V1(nmsp_check_template);
+PG_FUNCTION_INFO_V1(nmsp_render_cm);
+
+static bool
+grow_text(template_buffer *buffer, size_t need)
+{
+    size_t capacity = Max(need, Min(buffer->capacity * 2, MaxAllocSize));
+
+    if (need > MaxAllocSize)
+        return false;
+    buffer->data = repalloc(buffer->data, capacity);
+    buffer->capacity = capacity;
+    return true;
+}
+
+static void
+text_buffer_init(template_buffer *buffer, Size expected)
+{
+    *buffer = (template_buffer){palloc(expected + 64), 0, expected + 64, grow_text};
+}
+
+static void
+append_cstring(template_buffer *buffer, const char *s)
+{
+    size_t length = strlen(s);
+
+    if (buffer->length + length > buffer->capacity)
+        grow_text(buffer, buffer->length + length);
+    memcpy(buffer->data + buffer->length, s, length);
+    buffer->length += length;
+}
+
+/* template_lookup over a flat jsonb object: {"qos.ds_rate_max.0": ...}; null is the empty value. */
+static bool
+lookup_jsonb(void *context, const char *name, size_t name_length, const char **value,
+             size_t *value_length)
+{
+    JsonbValue found;
+
+    if (getKeyJsonValueFromContainer((JsonbContainer *)context, name, name_length, &found) == NULL)
+        return false;
+    switch (found.type) {
+    case jbvNull:
+        *value = "";
+        break;
+    case jbvString:
+        *value = found.val.string.val;
+        *value_length = found.val.string.len;
+        return true;
+    case jbvNumeric:
+        *value = DatumGetCString(DirectFunctionCall1(numeric_out,
+                                                     NumericGetDatum(found.val.numeric)));
+        break;
+    case jbvBool:
+        /* as the predecessor wrote booleans into templates: 1 or nothing */
+        *value = found.val.boolean ? "1" : "";
+        break;
+    default:
+        return false;
+    }
+    *value_length = strlen(*value);
+    return true;
+}
+
+static void
+expand_jsonb(const text *source, Jsonb *values, template_buffer *out)
+{
+    if (!JB_ROOT_IS_OBJECT(values))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the values of a template must be a JSON object"),
+                        errhint("Use names as keys: {\"qos.ds_rate_max_help.0\": 100000000}.")));
+    if (!template_expand(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), lookup_jsonb,
+                         &values->root, out))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the expanded template is too long")));
+}
+
+/* nmsp.expand_template(source text, placeholders jsonb) returns text */
+Datum
+nmsp_expand_template(PG_FUNCTION_ARGS)
+{
+    text *source = PG_GETARG_TEXT_PP(0);
+    Jsonb *values = PG_GETARG_JSONB_P(1);
+    template_buffer out;
+
+    text_buffer_init(&out, VARSIZE_ANY_EXHDR(source) * 2);
+    expand_jsonb(source, values, &out);
+    PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
+}
+
+/* Does the word stand in the text outside of comments and strings? */
+static bool
+contains_word(const char *text, size_t length, const char *word)
+{
+    size_t word_length = strlen(word);
+    const char *end = text + length;
+
+    for (const char *p = text; p < end;) {
+        if (end - p > 1 && p[0] == '/' && p[1] == '*') {
+            for (p += 2; p < end && !(end - p > 1 && p[0] == '*' && p[1] == '/'); p++)
+                ;
+            p = end - p > 1 ? p + 2 : end;
+        } else if (*p == '"') {
+            for (p++; p < end && *p != '"' && *p != '\n'; p++)
+                if (*p == '\\' && end - p > 1)
+                    p++;
+            p += p < end;
+        } else if (isalnum((unsigned char)*p)) {
+            const char *start = p;
+
+            while (p < end && isalnum((unsigned char)*p))
+                p++;
+            if (p - start == word_length && memcmp(start, word, word_length) == 0)
+                return true;
+        } else
+            p++;
+    }
+    return false;
+}
+
+/*
+ * nmsp.render_cm(source, placeholders, network_access, max_cpe, secret, name): the sealed file of a
+ * cable modem. NetworkAccess and, unless the text has its own, MaxCPE come first, on a line of
+ * their own, so that lines in errors are the template's plus one.
+ */
+Datum
+nmsp_render_cm(PG_FUNCTION_ARGS)
+{
+    text *source = PG_GETARG_TEXT_PP(0);
+    Jsonb *values = PG_GETARG_JSONB_P(1);
+    bool network_access = PG_GETARG_BOOL(2);
+    int max_cpe = PG_GETARG_INT32(3);
+    size_t secret_length;
+    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(4), &secret_length);
+    char *name = text_to_cstring(PG_GETARG_TEXT_PP(5));
+    docsis_options options = {0};
+    template_buffer body, full;
+    docsis_buffer parsed, sealed;
+    docsis_error error;
+    const uint8_t *utf8;
+    size_t utf8_length;
+
+    text_buffer_init(&body, VARSIZE_ANY_EXHDR(source) * 2);
+    expand_jsonb(source, values, &body);
+    text_buffer_init(&full, body.length + 80);
+    append_cstring(&full, psprintf("Main { NetworkAccess %d;", network_access ? 1 : 0));
+    if (!contains_word(body.data, body.length, "MaxCPE"))
+        append_cstring(&full, psprintf(" MaxCPE %d;", max_cpe));
+    append_cstring(&full, "\n");
+    memcpy(full.data + full.length, body.data, body.length);
+    full.length += body.length;
+    append_cstring(&full, "\n}");
+
+    utf8 = nmsp_text_bytes(cstring_to_text_with_len(full.data, full.length), &utf8_length);
+    nmsp_buffer_init(&parsed, 1024);
+    nmsp_buffer_init(&sealed, 1024);
+    if (!docsis_parse_text((const char *)utf8, utf8_length, &options, &parsed, &error) ||
+        !docsis_seal(parsed.data + VARHDRSZ, parsed.length - VARHDRSZ, secret, secret_length, 0,
+                     &sealed, &error))
+        nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
+    PG_RETURN_POINTER(nmsp_buffer_varlena(&sealed));
+}
+
+/* A value that any line of this kind takes, in place of what only a device's row knows. */
+static bool
+lookup_sample(void *context, const char *name, size_t name_length, const char **value,
+              size_t *value_length)
+{
+    *value = context;
+    *value_length = strlen(*value);
+    return true;
+}
+
+/* One line of the template with samples for its placeholders; tells whether there were any. */
+static bool
+append_sample_line(template_buffer *out, const char *line, size_t length)
+{
+    static const char *const samples[][2] = {{"IPAddress", "1.1.1.1"}, {"HexString", "0x01"}};
+    const char *sample = "1";
+    size_t start = out->length;
+
+    for (int i = 0; i < lengthof(samples); i++)
+        if (contains_word(line, length, samples[i][0]))
+            sample = samples[i][1];
+    template_expand(line, length, lookup_sample, (void *)sample, out);
+    return out->length - start != length || memcmp(out->data + start, line, length) != 0;
+}
+
+/* Blanks line number (1-based) of the text when it held placeholders; false if it held none. */
+static bool
+blank_sampled_line(template_buffer *text, const bool *sampled, int lines, int number)
+{
+    char *p = text->data, *end = text->data + text->length;
+
+    if (number < 1 || number > lines || !sampled[number - 1])
+        return false;
+    for (int n = 1; n < number && p < end; n++)
+        p = (char *)memchr(p, '\n', end - p) + 1;
+    if (p == end || *p == '\n')
+        return false;
+    while (p < end && *p != '\n') {
+        if (strspn(p, " \t\r") == 0)
+            *p = ' ';
+        p++;
+    }
+    return true;
+}
+
+/*
+ * nmsp.check_template(source, device, name): refuses a text that could not be encoded for any
+ * device. Placeholders get samples; a line whose sample has the wrong type or size is left to the
+ * real value, every other error is the template's.
+ */
+Datum
+nmsp_check_template(PG_FUNCTION_ARGS)
+{
+    text *source = PG_GETARG_TEXT_PP(0);
+    bool mta = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "mta") == 0;
+    char *name = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    size_t length;
+    const char *p = (const char *)nmsp_text_bytes(source, &length);
+    const char *end = p + length;
+    template_buffer full;
+    bool *sampled;
+    int lines = 1;
+    docsis_options options = {0};
+    docsis_buffer out;
+    docsis_error error;
+
+    for (const char *q = p; q < end; q++)
+        lines += *q == '\n';
+    sampled = palloc0(lines + 2);
+    text_buffer_init(&full, length * 2 + 128);
+    append_cstring(&full, !mta                                              ? "Main { NetworkAccess 1;\n"
+                          : contains_word(p, length, "MtaConfigDelimiter") ? "Main {\n"
+                                                                           : "Main { MtaConfigDelimiter 1;\n");
+    for (int line = 1;; line++) {
+        const char *newline = memchr(p, '\n', end - p);
+
+        sampled[line] = append_sample_line(&full, p, (newline ? newline : end) - p);
+        append_cstring(&full, "\n");
+        if (newline == NULL)
+            break;
+        p = newline + 1;
+    }
+    append_cstring(&full, "}");
+
+    nmsp_buffer_init(&out, 1024);
+    while (!docsis_parse_text(full.data, full.length, &options, &out, &error)) {
+        bool depends_on_value = error.code == DOCSIS_TYPE_MISMATCH ||
+                                error.code == DOCSIS_OUT_OF_RANGE || error.code == DOCSIS_TOO_LONG;
+
+        if (!depends_on_value || !blank_sampled_line(&full, sampled, lines + 1, error.line))
+            nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
+    }
+    PG_RETURN_VOID();
+}

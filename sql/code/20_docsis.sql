@@ -1,0 +1,51 @@
+-- Functions over configuration files.
+
+CREATE FUNCTION docsis.parse(source bytea, profile text DEFAULT 'cablelabs') RETURNS docsis.config
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'docsis_parse';
+COMMENT ON FUNCTION docsis.parse(bytea, text) IS
+'Text language to value; the text is taken as bytes of any encoding. profile (cablelabs or ietf) decides which MIB wins where two define the same name. Errors: as the input of docsis.config.';
+
+CREATE FUNCTION docsis.encode(source bytea, secret text, profile text DEFAULT 'cablelabs', long_varbind boolean DEFAULT false) RETURNS bytea
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 60 AS 'MODULE_PATHNAME', 'docsis_encode';
+COMMENT ON FUNCTION docsis.encode(bytea, text, text, boolean) IS
+'Text language to sealed file in one step. long_varbind: SNMP objects longer than 255 bytes in a CM file are written as TLV 64 with a two-byte length, as the docsis tool does (a CMTS takes TLV 64 for static multicast). Errors: as docsis.parse and docsis.seal.';
+
+CREATE FUNCTION docsis.text(config docsis.config, style text DEFAULT 'native', oid text DEFAULT 'names') RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_text';
+COMMENT ON FUNCTION docsis.text(docsis.config, text, text) IS
+'Value to text. style native reads back to the same bytes; style docsis is laid out as the docsis tool''s decoder does. oid: names, numeric or iso. Errors: 22023 unknown style, 22P05 bytes that the style docsis cannot show.';
+
+CREATE FUNCTION docsis.seal(config docsis.config, secret text, ipv6_address boolean DEFAULT false) RETURNS docsis.config
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_seal_config';
+COMMENT ON FUNCTION docsis.seal(docsis.config, text, boolean) IS
+'Adds CM MIC (6), CMTS MIC (7, HMAC-MD5 with the CMTS''s secret of 1 to 64 bytes), end-of-data and padding; old ones are replaced. An MTA file is returned as it is. ipv6_address: TLV 59 stands in the place of 20 in the CMTS MIC when present (MULPI 4.0). Source: MULPI Annex D.1.3, D.2. Errors: 22023 when the secret is empty or too long.';
+
+CREATE FUNCTION docsis.verify(config docsis.config, secret text, ipv6_address boolean DEFAULT false, OUT cm_mic boolean, OUT cmts_mic boolean)
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_verify_config';
+COMMENT ON FUNCTION docsis.verify(docsis.config, text, boolean) IS
+'Checks both MICs: true right, false wrong, null absent. Source: MULPI Annex D.2. Errors: 22023 when the secret is empty or longer than 64 bytes.';
+
+CREATE FUNCTION docsis.mta(config docsis.config, hash text DEFAULT 'none') RETURNS docsis.config
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_mta';
+COMMENT ON FUNCTION docsis.mta(docsis.config, text) IS
+'An MTA file with its SHA-1 in the varbind that the provisioning flow asks for: na (CableLabs), eu (EuroPacketCable), ietf (RFC 4682) or none. Errors: 22023 unknown hash or no MTA file.';
+
+CREATE FUNCTION docsis.tlvs(config docsis.config, OUT path text, OUT name text, OUT type text, OUT value text,
+    OUT "offset" int, OUT length int, OUT depth int, OUT data bytea) RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 ROWS 60 AS 'MODULE_PATHNAME', 'docsis_tlvs';
+COMMENT ON FUNCTION docsis.tlvs(docsis.config) IS
+'One row per TLV in file order, groups before their members: path (24.8), name (null when unknown), type, value as text (null for groups), offset of its first byte, length of its value, depth (0 = top level), and the value''s bytes.';
+
+CREATE FUNCTION docsis.symbols(OUT path text, OUT name text, OUT type text, OUT minimum bigint, OUT maximum bigint, OUT spec text) RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1600 AS 'MODULE_PATHNAME', 'docsis_symbols';
+COMMENT ON FUNCTION docsis.symbols() IS 'The dictionary of TLVs: path, name, type, limits (of the number, or of the length; null = none) and where the specification defines it.';
+
+CREATE VIEW docsis.symbol AS SELECT * FROM docsis.symbols();
+COMMENT ON VIEW docsis.symbol IS 'The dictionary of TLVs, to search: SELECT * FROM docsis.symbol WHERE name ILIKE ''%burst%''.';
+COMMENT ON COLUMN docsis.symbol.path IS 'Codes from the top: 24.8.';
+COMMENT ON COLUMN docsis.symbol.name IS 'Name in the text language.';
+COMMENT ON COLUMN docsis.symbol.type IS 'Kind of value.';
+COMMENT ON COLUMN docsis.symbol.minimum IS 'Least number, or least length.';
+COMMENT ON COLUMN docsis.symbol.maximum IS 'Greatest number, or greatest length.';
+COMMENT ON COLUMN docsis.symbol.spec IS 'Section of the specification.';
+GRANT SELECT ON docsis.symbol TO PUBLIC;
