@@ -118,8 +118,10 @@ class Cluster:
 
     def stop(self, mode="fast"):
         """Stops it (fast, smart or immediate); quiet when it does not run."""
-        if self.postmaster_pid() is not None:
+        pid = self.postmaster_pid()
+        if pid is not None:
             self._server_tool("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", 60, "stop")
+            wait_until(lambda: processes.alive(pid), lambda runs: not runs, 10, "postmaster gone")
 
     def restart(self, mode="fast"):
         """Stop and start."""
@@ -135,8 +137,7 @@ class Cluster:
         try:
             with open(os.path.join(self.data, "postmaster.pid")) as file:
                 pid = int(file.readline())
-            os.kill(pid, 0)
-            return pid
+            return pid if processes.alive(pid) else None
         except (OSError, ValueError):
             return None
 

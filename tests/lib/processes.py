@@ -64,6 +64,15 @@ def read_pid(path):
         return None
 
 
+def alive(pid):
+    """True while process `pid` runs (a zombie does not)."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def udp_ports(pid):
     """UDP ports bound in the network namespace of process `pid` (IPv4)."""
     with open(f"/proc/{pid}/net/udp") as table:

@@ -137,6 +137,9 @@ def main(story):
     except KeyboardInterrupt:
         print("Bail out! interrupted", flush=True)
         status = 130
+    except SystemExit as end:
+        print("Bail out! terminated", flush=True)
+        status = end.code
     except Exception:
         tap.diag(traceback.format_exc())
         print(f"Bail out! the story died after {tap.count} tests", flush=True)
