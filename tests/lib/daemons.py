@@ -14,6 +14,7 @@ import signal
 import sys
 
 import processes
+import supervisor
 from waiting import wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -202,6 +203,12 @@ class Supervised(Daemon):
         """Waits until there are `count` events of a kind; returns the last of them."""
         return wait_until(lambda: self.events(kind), lambda found: len(found) >= count, deadline,
                           f"{count} supervisor events {kind!r}")[-1]
+
+    def wait_served(self, deadline=30.0):
+        """Waits until the daemon was started with the stamp as it is now; returns that event."""
+        stamp = supervisor.identity(self.stamp)
+        return wait_until(lambda: self.events("start")[-1], lambda event: event["stamp"] == stamp,
+                          deadline, f"start with stamp {stamp}")
 
     def daemon_pid(self):
         """Process id of the supervised daemon, None while there is none."""

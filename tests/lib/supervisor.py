@@ -28,6 +28,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -41,12 +42,17 @@ STEADY_SECONDS = 5.0
 
 
 def identity(path):
-    """What tells one stamp from the next: None while there is no file."""
+    """What tells one stamp from the next: None while there is no file.
+
+    The content counts too: two stamps within one tick of the clock may share inode
+    number and time.
+    """
     try:
-        status = os.stat(path)
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            return f"{status.st_ino}.{status.st_mtime_ns}.{zlib.crc32(file.read(4096)):08x}"
     except OSError:
         return None
-    return (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 class FolderWatch:
