@@ -44,7 +44,8 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'docsis_
 COMMENT ON FUNCTION docsis.jsonb(docsis.config) IS
 'JSON form: an array of {"t": path, "n": name, "v": value or array} in file order, repeats kept; converts back to the same bytes.';
 
-CREATE CAST (docsis.config AS bytea) WITHOUT FUNCTION AS ASSIGNMENT;
+-- Implicit, so that =, octet_length, encode, sha256 ... work without docsis in the search_path.
+CREATE CAST (docsis.config AS bytea) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (bytea AS docsis.config) WITH FUNCTION docsis.config(bytea);
 CREATE CAST (docsis.config AS jsonb) WITH FUNCTION docsis.jsonb(docsis.config);
 CREATE CAST (jsonb AS docsis.config) WITH FUNCTION docsis.config(jsonb);

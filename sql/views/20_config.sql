@@ -1,0 +1,162 @@
+-- From rows to configfiles: the placeholders of templates and what they read, and the sealed file.
+
+CREATE OR REPLACE VIEW nmsp.template_text AS
+WITH RECURSIVE chain(id, name, device, version, next_id, depth, source) AS (
+    SELECT t.id, t.name, t.device, t.version, t.parent_id, 1, t.source FROM nmsp.template t
+    UNION ALL
+    SELECT c.id, c.name, c.device, c.version + t.version, t.parent_id, c.depth + 1, c.source || E'\n' || t.source
+      FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
+SELECT id, name, device, version, source FROM chain WHERE next_id IS NULL;
+COMMENT ON VIEW nmsp.template_text IS 'Each template''s whole text: its own, then its parents'' up to the root.';
+COMMENT ON COLUMN nmsp.template_text.id IS 'Key of the template.';
+COMMENT ON COLUMN nmsp.template_text.name IS 'Its name.';
+COMMENT ON COLUMN nmsp.template_text.device IS 'cm or mta.';
+COMMENT ON COLUMN nmsp.template_text.version IS 'Grows whenever a text of the chain changes.';
+COMMENT ON COLUMN nmsp.template_text.source IS 'The whole text.';
+
+CREATE OR REPLACE FUNCTION nmsp.template_placeholders(OUT placeholder text, OUT reads text, OUT note text)
+RETURNS SETOF record LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    VALUES
+    ('provbase.provisioning_server.0', 'nmsp.setting.provisioning_server', 'address without mask'),
+    ('provbase.ro_community.0',        'nmsp.setting_secret.ro_community', NULL),
+    ('provbase.rw_community.0',        'nmsp.setting_secret.rw_community', NULL),
+    ('provbase.domain_name.0',         'nmsp.setting.domain_name', NULL),
+    ('provbase.dhcp_def_lease_time.0', 'nmsp.setting.default_lease_time', 'seconds'),
+    ('provbase.dhcp_max_lease_time.0', 'nmsp.setting.max_lease_time', 'seconds'),
+    ('provbase.max_cpe.0',             'nmsp.setting.max_cpe', NULL),
+    ('provbase.ds_rate_coefficient.0', 'nmsp.setting.ds_rate_coefficient', NULL),
+    ('provbase.us_rate_coefficient.0', 'nmsp.setting.us_rate_coefficient', NULL),
+    ('qos.id.0',                       'nmsp.service_class.id', NULL),
+    ('qos.name.0',                     'nmsp.service_class.name', NULL),
+    ('qos.ds_rate_max.0',              'nmsp.service_class.ds_rate', 'Mbit/s'),
+    ('qos.us_rate_max.0',              'nmsp.service_class.us_rate', 'Mbit/s'),
+    ('qos.ds_rate_max_help.0',         'nmsp.service_class.ds_rate', 'bit/s, times nmsp.setting.ds_rate_coefficient'),
+    ('qos.us_rate_max_help.0',         'nmsp.service_class.us_rate', 'bit/s, times nmsp.setting.us_rate_coefficient'),
+    ('qos.ds_name.0',                  'nmsp.service_class.ds_name', NULL),
+    ('qos.us_name.0',                  'nmsp.service_class.us_name', NULL),
+    ('modem.id.0',                     'nmsp.modem.id', NULL),
+    ('modem.hostname.0',               'nmsp.modem.id', 'cm-<id>'),
+    ('modem.name.0',                   'nmsp.modem.name', NULL),
+    ('modem.mac.0',                    'nmsp.modem.mac', NULL),
+    ('modem.netgw_id.0',               'nmsp.modem.netgw_id', NULL),
+    ('modem.configfile_id.0',          'nmsp.modem.template_id', NULL),
+    ('modem.qos_id.0',                 'nmsp.modem.service_class_id', NULL),
+    ('modem.internet_access.0',        'nmsp.modem.internet_access', '1 or nothing'),
+    ('modem.public.0',                 'nmsp.modem.public_cpe', '1 or nothing'),
+    ('modem.ipv4.0',                   'nmsp.modem.address', 'the fixed address, without mask'),
+    ('modem.serial_num.0',             'nmsp.modem.serial_number', NULL),
+    ('modem.model.0',                  'nmsp.modem.model', NULL),
+    ('modem.<key>.0',                  'nmsp.modem_option.value', 'the option of this key; wins over a column of the same name');
+END;
+COMMENT ON FUNCTION nmsp.template_placeholders() IS
+'Which column each placeholder of the template language reads. Without a service class the qos placeholders have no value and their lines are left out; a null column is an empty value.';
+
+CREATE OR REPLACE VIEW nmsp.template_placeholder AS SELECT * FROM nmsp.template_placeholders();
+COMMENT ON VIEW nmsp.template_placeholder IS 'The placeholders of the template language and the columns they read.';
+COMMENT ON COLUMN nmsp.template_placeholder.placeholder IS 'As written in braces.';
+COMMENT ON COLUMN nmsp.template_placeholder.reads IS 'The column.';
+COMMENT ON COLUMN nmsp.template_placeholder.note IS 'Unit or condition.';
+
+CREATE OR REPLACE FUNCTION nmsp.setting_placeholders() RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_build_object(
+        'provbase.provisioning_server.0', host(s.provisioning_server),
+        'provbase.ro_community.0', x.ro_community,
+        'provbase.rw_community.0', x.rw_community,
+        'provbase.domain_name.0', s.domain_name,
+        'provbase.dhcp_def_lease_time.0', s.default_lease_time,
+        'provbase.dhcp_max_lease_time.0', s.max_lease_time,
+        'provbase.max_cpe.0', s.max_cpe,
+        'provbase.ds_rate_coefficient.0', s.ds_rate_coefficient,
+        'provbase.us_rate_coefficient.0', s.us_rate_coefficient)
+      FROM nmsp.setting s, nmsp.setting_secret x;
+END;
+REVOKE ALL ON FUNCTION nmsp.setting_placeholders() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.setting_placeholders() IS 'Values of the provbase placeholders, communities among them.';
+
+CREATE OR REPLACE FUNCTION nmsp.service_class_placeholders(c nmsp.service_class, ds_coefficient numeric, us_coefficient numeric)
+RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN (c).id IS NULL THEN '{}'::jsonb ELSE pg_catalog.jsonb_build_object(
+        'qos.id.0', (c).id,
+        'qos.name.0', (c).name,
+        'qos.ds_rate_max.0', pg_catalog.trim_scale((c).ds_rate / 1000000.0),
+        'qos.us_rate_max.0', pg_catalog.trim_scale((c).us_rate / 1000000.0),
+        'qos.ds_rate_max_help.0', pg_catalog.round((c).ds_rate * ds_coefficient),
+        'qos.us_rate_max_help.0', pg_catalog.round((c).us_rate * us_coefficient),
+        'qos.ds_name.0', (c).ds_name,
+        'qos.us_name.0', (c).us_name) END;
+END;
+COMMENT ON FUNCTION nmsp.service_class_placeholders(nmsp.service_class, numeric, numeric) IS 'Values of the qos placeholders; none without a service class.';
+
+CREATE OR REPLACE FUNCTION nmsp.modem_placeholders(m nmsp.modem) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_build_object(
+        'modem.id.0', (m).id,
+        'modem.hostname.0', 'cm-' || (m).id,
+        'modem.name.0', (m).name,
+        'modem.mac.0', (m).mac,
+        'modem.netgw_id.0', (m).netgw_id,
+        'modem.configfile_id.0', (m).template_id,
+        'modem.qos_id.0', (m).service_class_id,
+        'modem.internet_access.0', (m).internet_access,
+        'modem.public.0', (m).public_cpe,
+        'modem.ipv4.0', host((m).address),
+        'modem.serial_num.0', (m).serial_number,
+        'modem.model.0', (m).model)
+        || coalesce((SELECT pg_catalog.jsonb_object_agg('modem.' || o.key || '.0', o.value)
+                       FROM nmsp.modem_option o WHERE o.modem_id = (m).id), '{}'::jsonb);
+END;
+COMMENT ON FUNCTION nmsp.modem_placeholders(nmsp.modem) IS 'Values of the modem placeholders: the row and its options.';
+
+CREATE OR REPLACE FUNCTION nmsp.missing_secret(netgw bigint) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    PERFORM nmsp.refuse('55000', format('"%s" has no shared secret', (SELECT g.name FROM nmsp.netgw g WHERE g.id = netgw)),
+        'The CMTS MIC of its modems'' files is made with it.',
+        format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'').', netgw), 'netgw_secret');
+END
+$fn$;
+COMMENT ON FUNCTION nmsp.missing_secret(bigint) IS 'Raises the error of a gateway without a shared secret (55000); never returns.';
+
+CREATE OR REPLACE VIEW nmsp.modem_file AS
+WITH shared AS MATERIALIZED (
+    SELECT s.max_cpe, s.ds_rate_coefficient, s.us_rate_coefficient, nmsp.setting_placeholders() AS placeholders
+      FROM nmsp.setting s)
+SELECT m.id AS modem_id, 'cm/cm-' || m.id || '.cfg' AS path,
+       nmsp.render_cm(t.source,
+           shared.placeholders || nmsp.service_class_placeholders(c, shared.ds_rate_coefficient, shared.us_rate_coefficient)
+               || nmsp.modem_placeholders(m),
+           m.internet_access, shared.max_cpe,
+           coalesce(x.shared_secret, nmsp.missing_secret(m.netgw_id)), t.name) AS config
+  FROM shared CROSS JOIN nmsp.modem m
+  JOIN nmsp.template_text t ON t.id = m.template_id
+  LEFT JOIN nmsp.service_class c ON c.id = m.service_class_id
+  LEFT JOIN nmsp.netgw_secret x ON x.netgw_id = m.netgw_id;
+COMMENT ON VIEW nmsp.modem_file IS 'Every modem''s sealed configfile as it is due now; computed, never stored.';
+COMMENT ON COLUMN nmsp.modem_file.modem_id IS 'The modem.';
+COMMENT ON COLUMN nmsp.modem_file.path IS 'Name under the TFTP root, as DHCP announces it.';
+COMMENT ON COLUMN nmsp.modem_file.config IS 'The file. Errors: as docsis.parse, with the template''s line and column; 55000 when the CMTS has no shared secret.';
+
+CREATE OR REPLACE FUNCTION nmsp.modem_config(modem_id bigint) RETURNS docsis.config
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT f.config FROM nmsp.modem_file f WHERE f.modem_id = modem_config.modem_id;
+END;
+REVOKE ALL ON FUNCTION nmsp.modem_config(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.modem_config(bigint) IS
+'The sealed configfile of a modem as it is due now; null when there is no such modem. Errors: as docsis.parse and docsis.seal, with line and column of the template; 55000 when the CMTS has no shared secret.';
+
+CREATE OR REPLACE FUNCTION nmsp.modem_config(modem nmsp.modem) RETURNS docsis.config
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT nmsp.modem_config((modem).id);
+END;
+REVOKE ALL ON FUNCTION nmsp.modem_config(nmsp.modem) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.modem_config(nmsp.modem) IS 'The sealed configfile of a modem, for SELECT m.mac, nmsp.modem_config(m) FROM nmsp.modem m. Errors: as nmsp.modem_config(bigint).';

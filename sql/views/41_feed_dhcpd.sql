@@ -1,0 +1,189 @@
+-- Feed dhcpd: the configuration of ISC dhcpd for IPv4, as one validated set of files:
+--   dhcpd.conf      what dhcpd reads; includes the others from <root>/current
+--   check.conf      the same with relative paths, for the check before a set goes into service
+--   global.conf     options and classes
+--   netgw/<id>.conf the shared network of one access gateway
+--   device/<n>.conf hosts and subclasses: modems, their CPEs' class, endpoints; by modem id modulo
+-- Structure (global, netgw) and devices are apart: a device never touches the structure's files.
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_shards() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 16;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_shards() IS 'Feed dhcpd: number of device files.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_keys(target bigint, cause text, ids bigint[], after_part text, after_id bigint, max_rows int)
+RETURNS TABLE (part text, id bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT k.part, k.id FROM (
+        SELECT 'device' AS part, pg_catalog.unnest(ids) % nmsp_feed.dhcpd_shards() AS id WHERE cause = 'modem'
+        UNION
+        SELECT 'device', s FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s WHERE cause = 'all'
+        UNION
+        SELECT 'netgw', pg_catalog.unnest(ids) WHERE cause = 'netgw'
+        UNION
+        SELECT 'netgw', g.id FROM nmsp.netgw g
+         WHERE cause = 'all' OR (cause = 'endpoint' AND (g.id IN (SELECT m.netgw_id FROM nmsp.modem m WHERE m.id = ANY (ids))
+                                OR EXISTS (SELECT FROM pg_catalog.unnest(ids) i WHERE NOT EXISTS (SELECT FROM nmsp.modem m WHERE m.id = i))))
+        UNION
+        SELECT 'main', m FROM pg_catalog.generate_series(0::bigint, 1) m WHERE cause IN ('all', 'netgw')
+        UNION
+        SELECT 'global', 0 WHERE cause IN ('all', 'netgw')) k
+     WHERE after_part IS NULL OR (k.part, k.id) > (after_part, after_id)
+     ORDER BY k.part, k.id LIMIT max_rows;
+END;
+REVOKE ALL ON FUNCTION nmsp_feed.dhcpd_keys(bigint, text, bigint[], text, bigint, int) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_keys(bigint, text, bigint[], text, bigint, int) IS
+'Feed dhcpd: the files a change touches. Parts: main, global, netgw (id of the gateway), device (id of the modem modulo the number of device files).';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_list(addresses inet[]) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT pg_catalog.string_agg(host(a), ', ' ORDER BY n) FROM pg_catalog.unnest(addresses) WITH ORDINALITY u(a, n) WHERE pg_catalog.family(a) = 4;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_list(inet[]) IS 'Feed dhcpd: IPv4 addresses as a list; null when there is none.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_main(target bigint, folder text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT E'# Written by nmsp. Changes here are overwritten.\n'
+        || 'include "' || folder || E'global.conf";\n'
+        || coalesce((SELECT pg_catalog.string_agg('include "' || folder || 'netgw/' || g.id || E'.conf";\n', '' ORDER BY g.id)
+                       FROM nmsp.netgw g
+                      WHERE EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND pg_catalog.family(p.network) = 4)), '')
+        || (SELECT pg_catalog.string_agg('include "' || folder || 'device/' || s || E'.conf";\n', '' ORDER BY s)
+              FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s);
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_main(bigint, text) IS 'Feed dhcpd: the main file, with its includes from this folder (ends with / or is empty).';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_global(target bigint) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT concat(E'# Written by nmsp. Changes here are overwritten.\n',
+        E'authoritative;\nping-check false;\ndeny bootp;\nddns-update-style none;\n',
+        format(E'default-lease-time %s;\nmax-lease-time %s;\n', s.default_lease_time, s.max_lease_time),
+        format(E'option domain-name "%s";\n', s.domain_name),
+        E'option domain-name-servers ' || nmsp_feed.dhcpd_list(s.dns_server) || E';\n',
+        E'option ntp-servers ' || nmsp_feed.dhcpd_list(s.ntp_server) || E';\n',
+        format(E'next-server %1$s;\noption time-servers %1$s;\n', host(s.provisioning_server)),
+        format(E'option log-servers %s;\n', coalesce(nmsp_feed.dhcpd_list(s.log_server), host(s.provisioning_server))),
+        format(E'option time-offset %s;\n', (extract(epoch FROM (now() AT TIME ZONE s.time_zone) - (now() AT TIME ZONE 'UTC')))::int),
+        E'\n# Who asks: option 60 tells modems, MTAs and set-top boxes; everybody else is a CPE and has the\n',
+        E'# class of the modem it is behind (option 82 remote-id), which the device files state.\n',
+        E'class "cm" { match if substring(option vendor-class-identifier, 0, 6) = "docsis"; }\n',
+        E'class "mta" { match if substring(option vendor-class-identifier, 0, 4) = "pktc"; }\n',
+        (SELECT pg_catalog.string_agg(format(E'class "stb-%s" { match if substring(option vendor-class-identifier, 0, %s) = "%s"; }\n',
+                    p.id, octet_length(p.vendor_class), replace(replace(p.vendor_class, '\', '\\'), '"', '\"')), '' ORDER BY p.id)
+           FROM nmsp.pool p WHERE p.purpose = 'stb' AND pg_catalog.family(p.network) = 4),
+        format(E'class "cpe-private" { match option agent.remote-id; lease limit %1$s; }\nclass "cpe-public" { match option agent.remote-id; lease limit %1$s; }\nclass "cpe-blocked" { match option agent.remote-id; }\n', s.max_cpe),
+        E'\n# The network of the server itself: nobody boots there.\n',
+        (SELECT pg_catalog.string_agg(format(E'subnet %s netmask %s { deny booting; }\n', host(n), host(netmask(n))), '' ORDER BY n)
+           FROM (SELECT DISTINCT network(v::inet) AS n
+                   FROM nmsp_feed.target t,
+                        pg_catalog.jsonb_array_elements_text(coalesce(t.settings -> 'server_networks',
+                            pg_catalog.jsonb_build_array(host(s.provisioning_server) || '/24'))) v
+                  WHERE t.id = target AND NOT EXISTS (SELECT FROM nmsp.pool p WHERE p.network && network(v::inet))) own))
+      FROM nmsp.setting s;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_global(bigint) IS
+'Feed dhcpd: options and classes. The target''s setting server_networks (array of networks, default: the provisioning server''s /24) names the networks of dhcpd''s own interfaces.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_ranges(pool nmsp.pool) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- The range without the fixed addresses in it: dhcpd must not give those to anybody else.
+    SELECT pg_catalog.string_agg(CASE WHEN low = high THEN format(E'      range %s;\n', host(low))
+                                      ELSE format(E'      range %s %s;\n', host(low), host(high)) END, '' ORDER BY low)
+      FROM (SELECT coalesce(lag(u.a) OVER (ORDER BY u.a) + 1, (pool).range_start) AS low, u.a - 1 AS high
+              FROM (SELECT x AS a FROM nmsp.used_address((pool).range_start, (pool).range_end) x
+                    UNION ALL SELECT (pool).range_end + 1) u) gap
+     WHERE low <= high;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_ranges(nmsp.pool) IS 'Feed dhcpd: the range statements of a pool, without the fixed addresses; null when nothing is left.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_members(pool nmsp.pool) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN NOT (pool).active THEN E'      deny all clients;\n'
+        ELSE CASE (pool).purpose
+            WHEN 'cm' THEN E'      allow members of "cm";\n      deny unknown-clients;\n'
+            WHEN 'mta' THEN E'      allow members of "mta";\n'
+            WHEN 'stb' THEN format(E'      allow members of "stb-%s";\n', (pool).id)
+            ELSE format(E'      allow members of "%s";\n      deny members of "cm";\n      deny members of "mta";\n', replace((pool).purpose, '_', '-'))
+                || coalesce((SELECT pg_catalog.string_agg(format(E'      deny members of "stb-%s";\n', s.id), '' ORDER BY s.id)
+                               FROM nmsp.pool s WHERE s.purpose = 'stb' AND s.netgw_id = (pool).netgw_id AND pg_catalog.family(s.network) = 4), '')
+        END END;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_members(nmsp.pool) IS 'Feed dhcpd: who may have an address of this pool.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT concat(format(E'  subnet %s netmask %s {\n', host((pool).network), host(netmask((pool).network))),
+        format(E'    option routers %s;\n', host((pool).router)) || '',
+        format(E'    option broadcast-address %s;\n', host(broadcast((pool).network))),
+        E'    option domain-name-servers ' || nmsp_feed.dhcpd_list((pool).dns_server) || E';\n',
+        CASE WHEN (pool).lease_time IS NOT NULL THEN format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', (pool).lease_time) END,
+        E'    pool {\n' || nmsp_feed.dhcpd_members(pool) || nmsp_feed.dhcpd_ranges(pool) || E'    }\n',
+        CASE WHEN (pool).dhcpd_text <> '' THEN (pool).dhcpd_text || E'\n' END,
+        E'  }\n',
+        -- Only the gateway itself may ask who has an address (source verification).
+        CASE WHEN (pool).router IS NOT NULL THEN format(E'  subnet %s netmask 255.255.255.255 { allow leasequery; }\n', host((pool).router)) END);
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool) IS 'Feed dhcpd: the subnet of one pool.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_device(shard bigint) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT E'# Written by nmsp. Changes here are overwritten.\n' || coalesce(pg_catalog.string_agg(d.line, '' ORDER BY d.modem_id, d.endpoint_id NULLS FIRST), '')
+      FROM (SELECT m.id AS modem_id, NULL::bigint AS endpoint_id,
+                   concat(format(E'host cm-%1$s { hardware ethernet %2$s; filename "cm/cm-%1$s.cfg"; option host-name "cm-%1$s";', m.id, m.mac),
+                          ' fixed-address ' || host(m.address) || ';',
+                          format(E' }\nsubclass "cpe-%s" %s;\n', CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END, m.mac)) AS line
+              FROM nmsp.modem m WHERE m.id % nmsp_feed.dhcpd_shards() = shard
+            UNION ALL
+            SELECT m.id, e.id,
+                   format(E'host %s { %s; fixed-address %s; }\n', e.name,
+                          CASE WHEN e.mac IS NOT NULL THEN 'hardware ethernet ' || e.mac
+                               ELSE 'host-identifier option agent.remote-id ' || m.mac END, host(e.address))
+              FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
+             WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND e.address IS NOT NULL AND m.internet_access) d;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_device(bigint) IS 'Feed dhcpd: one device file: modems, the class of their CPEs, endpoints.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_render(target bigint, part text, ids bigint[])
+RETURNS TABLE (id bigint, path text, content bytea)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT f.id, f.path, convert_to(f.content, 'UTF8') FROM (
+        SELECT i AS id, CASE i WHEN 0 THEN 'dhcpd.conf' ELSE 'check.conf' END AS path,
+               nmsp_feed.dhcpd_main(target, CASE i WHEN 0 THEN t.root || '/current/' ELSE '' END) AS content
+          FROM pg_catalog.unnest(ids) i, nmsp_feed.target t WHERE part = 'main' AND t.id = target AND i IN (0, 1)
+        UNION ALL
+        SELECT 0, 'global.conf', nmsp_feed.dhcpd_global(target) WHERE part = 'global' AND 0 = ANY (ids)
+        UNION ALL
+        SELECT g.id, 'netgw/' || g.id || '.conf',
+               format(E'# Written by nmsp. Changes here are overwritten.\nshared-network "%s" {\n', g.name)
+                   || pg_catalog.string_agg(nmsp_feed.dhcpd_subnet(p), '' ORDER BY p.purpose <> 'cm', p.network) || E'}\n'
+          FROM nmsp.netgw g JOIN nmsp.pool p ON p.netgw_id = g.id
+         WHERE part = 'netgw' AND g.id = ANY (ids) AND pg_catalog.family(p.network) = 4
+         GROUP BY g.id
+        UNION ALL
+        SELECT i, 'device/' || i || '.conf', nmsp_feed.dhcpd_device(i)
+          FROM pg_catalog.unnest(ids) i WHERE part = 'device' AND i < nmsp_feed.dhcpd_shards()) f;
+END;
+REVOKE ALL ON FUNCTION nmsp_feed.dhcpd_render(bigint, text, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_render(bigint, text, bigint[]) IS 'Feed dhcpd: the files of one part.';
+
+INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, validate_command, rank)
+VALUES ('dhcpd', 'set', 'nmsp_feed.dhcpd_keys', 'nmsp_feed.dhcpd_render', 'dhcpd-check', 20)
+ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function;
+
+INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
+    ('dhcpd', 'nmsp.modem', '{mac,netgw_id,address,public_cpe,internet_access}', '{"modem": "id", "endpoint": "id"}'),
+    ('dhcpd', 'nmsp.endpoint', '{name,modem_id,mac,address}', '{"modem": "modem_id", "endpoint": "modem_id"}'),
+    ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
+    ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
+    ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL)
+ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;
+
+PERFORM nmsp_feed.install_triggers();

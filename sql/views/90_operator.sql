@@ -1,0 +1,77 @@
+-- What an operator calls first: rights and health.
+
+CREATE OR REPLACE PROCEDURE nmsp.grant_to(grantee regrole, level text)
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    relation record;
+    secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret'];
+    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint'];
+BEGIN
+    IF level NOT IN ('reader', 'operator', 'admin', 'worker') THEN
+        RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
+            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs).',
+            hint = format('CALL nmsp.grant_to(%L, ''operator'');', grantee);
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed TO %s', grantee);
+    FOR relation IN SELECT c.oid::regclass AS name, c.relname, c.relkind, n.nspname
+                      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                     WHERE n.nspname IN ('nmsp', 'nmsp_feed') AND c.relkind IN ('r', 'v', 'p') LOOP
+        CONTINUE WHEN relation.relname = ANY (secret) AND level NOT IN ('admin', 'worker');
+        CONTINUE WHEN relation.relname = 'modem_file' AND level = 'reader';
+        EXECUTE format('GRANT SELECT ON %s TO %s', relation.name, grantee);
+        IF (level IN ('operator', 'admin') AND relation.nspname = 'nmsp' AND relation.relname = ANY (writable))
+           OR (level = 'admin' AND relation.relname = ANY (secret))
+           OR (level = 'worker' AND relation.nspname = 'nmsp_feed' AND relation.relkind = 'r') THEN
+            EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO %s', relation.name, grantee);
+        END IF;
+        IF level = 'admin' AND relation.nspname = 'nmsp_feed' AND relation.relname = 'target' THEN
+            EXECUTE format('GRANT INSERT (feed, name, root, enabled, settings), UPDATE (name, root, enabled, settings), DELETE ON %s TO %s', relation.name, grantee);
+        END IF;
+    END LOOP;
+    IF level IN ('operator', 'admin') THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(nmsp.modem), nmsp.allocate_address(bigint) TO %s', grantee);
+    END IF;
+    IF level = 'admin' THEN
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean) TO %s', grantee);
+    END IF;
+    IF level = 'worker' THEN
+        EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nmsp, nmsp_feed TO %s', grantee);
+        EXECUTE format('GRANT pg_read_all_settings TO %s', grantee);
+    END IF;
+END
+$fn$;
+REVOKE ALL ON PROCEDURE nmsp.grant_to(regrole, text) FROM PUBLIC;
+COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
+'Gives a role the rights of a level: reader, operator, admin or worker. Errors: 22023 unknown level.';
+
+CREATE OR REPLACE FUNCTION nmsp.health()
+RETURNS TABLE (component text, state text, message text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    RETURN QUERY SELECT 'schema'::text, CASE WHEN nmsp.schema_version() < nmsp.code_version() THEN 'error' ELSE 'ok' END,
+        format('schema version %s, code version %s', nmsp.schema_version(), nmsp.code_version()),
+        CASE WHEN nmsp.schema_version() < nmsp.code_version() THEN 'SELECT nmsp.migrate();' END;
+    IF EXISTS (SELECT FROM nmsp_feed.target t WHERE t.enabled) THEN
+        RETURN QUERY SELECT 'feeder'::text, CASE WHEN w.n > 0 THEN 'ok' ELSE 'error' END,
+            CASE WHEN w.n > 0 THEN 'the feeder of this database runs' ELSE 'no feeder runs for this database' END,
+            CASE WHEN w.n = 0 THEN format('Put into postgresql.conf: shared_preload_libraries = ''nmsp'' and nmsp.databases = %L, and restart the server.', current_database()) END
+          FROM (SELECT count(*) AS n FROM nmsp.worker_status s WHERE s.database = current_database() AND s.pid IS NOT NULL) w;
+    END IF;
+    RETURN QUERY SELECT format('feed %s "%s"', s.feed, s.name), CASE WHEN s.error IS NULL THEN 'ok' ELSE 'error' END,
+        coalesce(s.error, format('%s artifacts in place, %s changes waiting', s.artifacts, s.queue)),
+        CASE WHEN s.error IS NOT NULL THEN 'The last good state stays in service. Mend the rows the message speaks of; SELECT * FROM nmsp_feed.quarantine shows which.' END
+      FROM nmsp_feed.status s WHERE s.enabled;
+    RETURN QUERY SELECT 'netgw'::text, 'warning'::text, format('"%s" has modems but no shared secret', g.name),
+        format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'');', g.id)
+      FROM nmsp.netgw g
+     WHERE EXISTS (SELECT FROM nmsp.modem m WHERE m.netgw_id = g.id)
+       AND NOT EXISTS (SELECT FROM nmsp.netgw_secret x WHERE x.netgw_id = g.id);
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.health() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.health() IS
+'One row per part of the system: component, state (ok, warning, error), message, and what to do about it.';
