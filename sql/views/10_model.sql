@@ -3,19 +3,6 @@
 -- and overlaps are left to the constraints, so that INSERT ... ON CONFLICT works; their HINTs come
 -- from extension/pg/hints.c.
 
-CREATE OR REPLACE FUNCTION nmsp.refuse(code text, message text, detail text, hint text,
-                                       relation text, constraint_name text DEFAULT '')
-RETURNS void LANGUAGE plpgsql
-SET search_path TO pg_catalog, pg_temp
-AS $fn$
-BEGIN
-    RAISE EXCEPTION USING errcode = code, message = message, detail = detail, hint = hint,
-        schema = 'nmsp', table = relation, constraint = constraint_name;
-END
-$fn$;
-COMMENT ON FUNCTION nmsp.refuse(text, text, text, text, text, text) IS
-'Raises an error with SQLSTATE, message, DETAIL, HINT, table and constraint name; for triggers.';
-
 CREATE OR REPLACE FUNCTION nmsp.check_mac(mac macaddr, relation text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path TO pg_catalog, pg_temp
