@@ -1,4 +1,14 @@
-# nmsp: one PostgreSQL extension. `make check` builds, installs and tests, `make demo` shows it.
+# nmsp: one PostgreSQL extension.
+#   make, make install    build and install with PGXS (PG_CONFIG=... chooses the server)
+#   make check            everything: packages, build, install, all tests (tests/check.mk)
+#   make demo             see it work;  make demo-stop  takes it away again
+
+# PGXS brings a target "check" of its own and needs the server's headers; the goals of
+# tests/check.mk work without either and call make again for the rest.
+TEST_GOALS = check check-codec check-sql check-daemon demo demo-stop
+ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
+include tests/check.mk
+else
 
 EXTENSION  = nmsp
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" nmsp.control)
@@ -39,10 +49,11 @@ build/nmsp--$(EXTVERSION).sql: sql/header.sql sql/join.sh $(SQL_CODE) $(SQL_SCHE
 	@mkdir -p build
 	sh sql/join.sh "$(SQL_CODE)" "$(SQL_SCHEMA)" "$(SQL_VIEWS)" > $@.tmp && mv $@.tmp $@
 
+# The C tables of the codec, from the facts.
 $(GENERATED): extension/symbols/generate.py $(wildcard extension/symbols/*.tsv)
 	@mkdir -p build/symbols
 	python3 extension/symbols/generate.py extension/symbols build/symbols
 
 $(OBJS): $(GENERATED) $(wildcard extension/*/*.h) $(wildcard workers/*.h) $(wildcard workers/*/*.h)
 
-include tests/check.mk
+endif
