@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "utils/memutils.h"
 
 #include "extension/docsis/docsis.h"
 
