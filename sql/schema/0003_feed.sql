@@ -158,7 +158,7 @@ COMMENT ON COLUMN nmsp_feed.artifact.path IS 'Relative to the target''s root; nu
 COMMENT ON COLUMN nmsp_feed.artifact.sha256 IS 'Of the content in place; null = not known, it is written again';
 COMMENT ON COLUMN nmsp_feed.artifact.error IS
     'Why the present desired content is not in place (quarantine): the render function''s error or the daemon''s own message';
-COMMENT ON COLUMN nmsp_feed.artifact.rejected IS 'SHA-256 of the content that was refused';
+COMMENT ON COLUMN nmsp_feed.artifact.rejected IS 'SHA-256 over the path and the hash of the content that was refused';
 
 CREATE TABLE nmsp_feed.gone (
     target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,

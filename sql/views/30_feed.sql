@@ -45,21 +45,19 @@ COMMENT ON FUNCTION nmsp_feed._pending(bigint) IS
 
 CREATE OR REPLACE FUNCTION nmsp_feed.targets()
 RETURNS TABLE (id bigint, feed text, name text, mode text, rank integer, root text, validate_command text,
-               reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz)
+               reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz, blocked boolean)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT t.id, t.feed, t.name, f.mode, f.rank, t.root, f.validate_command, f.reload_command,
            (extract(epoch FROM f.command_timeout) * 1000)::bigint,
            CASE
-               WHEN t.next_attempt > clock_timestamp()
-                    AND NOT (t.attempted_at < clock_timestamp() - interval '1 s' AND w.newer)
-                   THEN ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(),
-                        CASE WHEN w.newer THEN interval '1 s' END)) * 1000)::bigint
+               WHEN x.blocked THEN
+                   ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(), CASE WHEN w.newer THEN interval '1 s' END)) * 1000)::bigint
                WHEN w.work OR t.check_requested IS NOT NULL THEN 0
                ELSE (SELECT greatest(0, ceil(extract(epoch FROM min(g.remove_after) - clock_timestamp()) * 1000))::bigint
                        FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode = 'file' HAVING count(*) > 0)
            END,
-           t.check_requested
+           t.check_requested, coalesce(x.blocked, false)
       FROM nmsp_feed.target t
       JOIN nmsp_feed.feed f ON f.name = t.feed
      CROSS JOIN LATERAL (
@@ -70,6 +68,9 @@ BEGIN ATOMIC
                       SELECT FROM nmsp_feed.change c
                        WHERE c.feed = t.feed AND c.xid >= pg_snapshot_xmin(t.attempted)
                          AND NOT pg_visible_in_snapshot(c.xid, t.attempted)) AS newer) w
+     CROSS JOIN LATERAL (
+           SELECT t.next_attempt > clock_timestamp()
+                  AND NOT (w.newer AND t.attempted_at < clock_timestamp() - interval '1 s') AS blocked) x
      WHERE t.enabled
      ORDER BY f.rank, t.id;
 END;
@@ -284,19 +285,20 @@ BEGIN
                     WHEN NOT j.wanted AND j.known THEN 'drop'
                     WHEN NOT j.wanted THEN NULL
                     WHEN j.path = j.old_path AND j.sha = j.old_sha THEN CASE WHEN j.old_error IS NULL THEN NULL ELSE 'same' END
-                    WHEN p_feed.mode = 'file' AND j.rejected = j.sha THEN NULL
+                    WHEN p_feed.mode = 'file' AND j.rejected = sha256(convert_to(j.path, 'UTF8') || j.sha) THEN NULL
                     ELSE 'put' END AS action, j.*
           FROM j
     )
     SELECT array_agg(ROW(w.action, w.part, w.id, CASE w.action WHEN 'drop' THEN w.old_path ELSE w.path END,
                          CASE w.action WHEN 'put' THEN w.content END, w.sha,
-                         CASE w.action WHEN 'error' THEN w.error END)::nmsp_feed.work)
+                         CASE WHEN w.action = 'error' THEN w.error
+                              WHEN w.action = 'put' AND w.old_path <> w.path THEN w.old_path END)::nmsp_feed.work)
       INTO result FROM w WHERE w.action IS NOT NULL;
     RETURN coalesce(result, '{}');
 END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed._compare(nmsp_feed.target, nmsp_feed.feed, nmsp_feed.artifact_key[]) IS
-    'Renders artifacts and compares them with the manifest: only what differs is returned (errors in the column token)';
+    'Renders artifacts and compares them with the manifest: only what differs is returned (column token: the error, or the path it had)';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._settle(p_target bigint, p_token jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -354,7 +356,7 @@ BEGIN
       FROM unnest(work) w
      WHERE w.action = 'same' AND a.target_id = t.id AND a.part = w.part AND a.id = w.id;
 
-    RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, NULL::text
+    RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, w.token
                    FROM unnest(work) w WHERE w.action IN ('put', 'drop');
     IF NOT FOUND THEN
         IF f.mode = 'file' THEN
@@ -412,8 +414,8 @@ BEGIN
        SET path = excluded.path, sha256 = excluded.sha256, size = excluded.size, applied_at = excluded.applied_at,
            error = NULL, rejected = NULL;
     INSERT INTO nmsp_feed.artifact (target_id, part, id, error, rejected)
-    SELECT p_target, w.part, w.id, w.error, w.sha256
-      FROM unnest(p_action, p_part, p_id, p_sha256, p_error) w(action, part, id, sha256, error)
+    SELECT p_target, w.part, w.id, w.error, sha256(convert_to(w.path, 'UTF8') || w.sha256)
+      FROM unnest(p_action, p_part, p_id, p_path, p_sha256, p_error) w(action, part, id, path, sha256, error)
      WHERE w.action = 'put' AND w.error IS NOT NULL
         ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = excluded.rejected;
     PERFORM nmsp_feed._settle(p_target, p_token::jsonb);
@@ -524,16 +526,20 @@ SELECT t.id AS target_id, t.feed, t.name, t.root, t.enabled,
        CASE WHEN NOT t.enabled THEN 'disabled'
             WHEN t.error IS NOT NULL THEN 'failed'
             WHEN a.quarantined > 0 THEN 'quarantine'
-            WHEN t.snapshot IS NULL OR b.open > 0 OR q.queue > 0 OR t.check_requested IS NOT NULL THEN 'working'
+            WHEN t.snapshot IS NULL OR b.open > 0 OR q.queue > 0 OR t.check_requested IS NOT NULL
+                 OR EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp())
+                THEN 'working'
             ELSE 'in step' END AS state,
        q.queue, b.open AS bulk, b.done AS bulk_done, b.total AS bulk_total,
        coalesce(clock_timestamp() - least(q.oldest, b.oldest), '0') AS lag,
        coalesce(t.error, a.error) AS error,
-       coalesce(t.error_at, NULL) AS error_at, t.attempts, t.next_attempt,
+       t.error_at, t.attempts, t.next_attempt,
        a.artifacts, a.quarantined, a.bytes, t.applied_at, t.check_requested
   FROM nmsp_feed.target t
  CROSS JOIN LATERAL (SELECT coalesce(sum(greatest(cardinality(c.ids), 1)), 0) AS queue, min(c.at) AS oldest
-                       FROM nmsp_feed._pending(t.id) c) q
+                       FROM nmsp_feed.change c
+                      WHERE c.feed = t.feed AND c.xid >= pg_snapshot_xmin(t.snapshot)
+                        AND NOT pg_visible_in_snapshot(c.xid, t.snapshot)) q
  CROSS JOIN LATERAL (SELECT count(*) AS open, coalesce(sum(x.done), 0) AS done, sum(x.total) AS total, min(x.at) AS oldest
                        FROM nmsp_feed.bulk x WHERE x.target_id = t.id) b
  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.path IS NOT NULL) AS artifacts,
@@ -807,3 +813,6 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
 CREATE OR REPLACE VIEW nmsp.worker_status AS SELECT * FROM nmsp.worker_status();
 COMMENT ON VIEW nmsp.worker_status IS
     'The workers of this server (empty when nmsp is not in shared_preload_libraries): who runs where, since when, how often restarted, last error';
+
+-- The feeder may be waiting for just this schema.
+PERFORM nmsp_feed.wake();

@@ -1,0 +1,195 @@
+/*
+ * feed.h: the feed engine keeps targets (folders that daemons read) equal to what SQL says.
+ *
+ * The engine knows no PostgreSQL header. It reaches the database through struct feed_store, which
+ * has an adapter for a background worker (store_spi.c) and may have others (libpq). Rules:
+ *  - each query is one transaction; none is open while files are written or a command runs
+ *  - no longjmp crosses the engine: an adapter returns a status, or ends the process
+ *  - every step may be repeated: a crash between any two of them loses nothing
+ */
+#ifndef NMSP_FEED_H
+#define NMSP_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FEED_MESSAGE_MAX 4096  /* bytes kept of an error or of a command's output */
+#define FEED_PROTOCOL_TEXT "1" /* what nmsp_feed.protocol() must return */
+
+typedef enum feed_status {
+    FEED_OK,
+    FEED_RETRY, /* this attempt failed; the same may be tried again later */
+    FEED_FATAL  /* stop the engine */
+} feed_status;
+
+typedef enum feed_level { FEED_DEBUG, FEED_LOG, FEED_WARNING } feed_level;
+
+/* A parameter or a column: text (NUL-terminated after len bytes) or bytes. data NULL = SQL null. */
+typedef struct feed_value {
+    const char *data;
+    size_t len;
+    bool binary; /* parameter is bytea; ignored in results */
+} feed_value;
+
+typedef struct feed_rows {
+    size_t nrows;
+    size_t ncols;
+    feed_value *values; /* nrows * ncols, row by row */
+    void *block;        /* the adapter's own */
+    char error[FEED_MESSAGE_MAX];
+} feed_rows;
+
+typedef struct feed_store feed_store;
+struct feed_store {
+    void *context;
+    /* Runs one statement in its own transaction; bytea columns come as bytes, others as text. sql
+     * must be a string that lives for ever (plans are kept by its address). one_snapshot: all that
+     * the statement calls sees one snapshot. On RETRY rows->error holds the message. */
+    feed_status (*query)(feed_store *store, const char *sql, const feed_value *params, int nparams,
+                         bool one_snapshot, feed_rows *rows);
+    void (*free_rows)(feed_store *store, feed_rows *rows);
+    void (*log)(feed_store *store, feed_level level, const char *text, const char *hint);
+    /* Waits until ms passed or someone woke the store, also if that was since the last idle(). */
+    feed_status (*idle)(feed_store *store, long ms);
+    /* Waits ms at most whatever happens (0: only looks for signals). Both: FATAL = stop. */
+    feed_status (*nap)(feed_store *store, long ms);
+    int64_t (*now)(feed_store *store); /* monotonic milliseconds */
+    /* What the server's settings say now; strings live until the next call of idle() or nap(). */
+    const char *(*feed_roots)(feed_store *store);
+    const char *(*command_file)(feed_store *store);
+    /* A batch went into service (files > 0) or failed (error not NULL): for the worker's status. */
+    void (*note)(feed_store *store, long files, const char *error);
+};
+
+/* Column of a row; never NULL, its data may be. */
+static inline const feed_value *
+feed_get(const feed_rows *rows, size_t row, size_t column)
+{
+    return &rows->values[row * rows->ncols + column];
+}
+
+/* engine.c */
+
+/* Serves all targets of the store until it says FATAL. */
+void feed_run(feed_store *store);
+
+/* files.c: safe writing below a folder that is held open */
+
+/* Opens (and makes, below an allowed folder) a target's root. Returns the folder's descriptor, -1
+ * with a message. roots: folders separated by commas, the root must be one of them or inside. */
+int feed_open_root(const char *root, const char *roots, char *error, size_t error_size);
+
+/* NULL when path is fit for an artifact: relative, no empty, "." or ".." component, no control
+ * character, at most 1,024 bytes and 255 per component, none starting with ".nmsp-"; else why not. */
+const char *feed_path_problem(const char *path, size_t len);
+
+/* One file to put in place or to take away. */
+typedef struct feed_file {
+    const char *path;
+    const char *old_path; /* mode set: where the artifact was, when its path changed; else NULL */
+    const char *content;  /* NULL: remove */
+    size_t len;
+    bool same;           /* out: disk had it already */
+    bool failed;         /* out: this file cannot be written (error says why), others can */
+    char *error;         /* out: malloc'ed */
+    char temp[32];       /* own use */
+} feed_file;
+
+/* Puts files in place below root, durably: all temps, one syncfs, all renames, one syncfs; few files
+ * one by one with fsync. A file that is there already with the same content is not touched. Returns
+ * OK; RETRY with a message when the folder as a whole failed (disk full, no rights); FATAL. */
+feed_status feed_write_files(feed_store *store, int root, feed_file *files, size_t n, char *error,
+                             size_t error_size);
+
+/* Removes what an interrupted batch left behind. */
+void feed_clean_temps(int root);
+
+/* Opens the folder of path below dir without following symlinks, making folders when make is set;
+ * *name points to the last component. Returns a descriptor, or -1 with errno. */
+int feed_open_parent(int dir, const char *path, bool make, const char **name);
+
+/* Opens a regular file below dir for reading, without following symlinks; -1 with errno. */
+int feed_open_file(int dir, const char *path);
+
+/* True when path below dir is a regular file with exactly this content. */
+bool feed_same_content(int dir, const char *path, const char *content, size_t len);
+
+/* Writes all bytes into a new file name in dir (0644), no fsync; -1 with errno. */
+int feed_create(int dir, const char *name, const char *content, size_t len);
+
+/* Replaces one small file in dir: temp, fsync, rename, fsync of the folder; -1 with errno. */
+int feed_replace(int dir, const char *name, const char *content, size_t len);
+
+/* Replaces a symlink in dir by rename and fsyncs the folder; -1 with errno. */
+int feed_replace_link(int dir, const char *name, const char *to);
+
+/* Removes a folder with all it holds, never following symlinks; -1 with errno. */
+int feed_remove_tree(int dir, const char *name);
+
+/* set.c: generations */
+typedef struct feed_set {
+    int root;
+    int dir;            /* the new generation */
+    int current;        /* the present one; -1: none */
+    char name[32];      /* g-<n> */
+    char present[32];   /* name of the present generation, or "" */
+    bool changed;       /* differs from the present one */
+} feed_set;
+
+feed_status feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set *set,
+                           char *error, size_t error_size);
+/* Takes a refused file out of the new generation again: its old version comes back, or nothing. */
+feed_status feed_set_revert(feed_set *set, const feed_file *file, char *error, size_t error_size);
+/* Makes the generation durable and lets <root>/next point to it. */
+feed_status feed_set_stage(feed_set *set, char *error, size_t error_size);
+/* Puts it into service: <root>/current, then the stamp <root>/ready. */
+feed_status feed_set_switch(feed_set *set, char *error, size_t error_size);
+void feed_set_close(feed_set *set, bool keep);
+/* True when text names path (a whole name, not the beginning of a longer one). */
+bool feed_names_path(const char *text, const char *path);
+
+/* commands.c */
+
+/* Looks name up in the command file; argv gets a malloc'ed, NULL-terminated array with %r replaced
+ * by root. Returns 0, or -1 with a message. */
+int feed_command(const char *file, const char *name, const char *root, char ***argv, char *error,
+                 size_t error_size);
+void feed_free_command(char **argv);
+
+/* spawn.c */
+
+/* Runs argv in folder cwd with an empty input; output (stdout and stderr, FEED_MESSAGE_MAX bytes)
+ * is NUL-terminated. *code: exit status, 128 + signal, -1 not started, -2 timeout (group killed).
+ * The child has its own session and survives the end of this process. FATAL when told to stop. */
+feed_status feed_spawn(feed_store *store, char *const argv[], const char *cwd, int64_t timeout_ms,
+                       int *code, char *output, size_t output_size);
+
+/* reconcile.c */
+typedef struct feed_check {
+    bool running;
+    char *after_part; /* malloc'ed */
+    int64_t after_id;
+    char request[64]; /* check_requested as it was when the check began, or "" */
+} feed_check;
+
+/* Compares one page of the manifest with disk and reports what differs to the database. Returns OK
+ * (look at check->running whether there is more), RETRY with a message, FATAL. */
+feed_status feed_check_page(feed_store *store, int64_t target, bool is_set, int root, feed_check *check,
+                            char *error, size_t error_size);
+
+/* text.c: small helpers */
+typedef struct feed_buffer {
+    char *data; /* NUL-terminated once something was added */
+    size_t len, size;
+    bool failed; /* out of memory */
+} feed_buffer;
+
+void feed_add(feed_buffer *buffer, const char *data, size_t len);
+/* Appends one element of a text[] literal, quoted; data NULL: NULL. Start with "{", end with "}". */
+void feed_add_element(feed_buffer *buffer, const char *data, size_t len);
+void feed_add_hex(feed_buffer *buffer, const char *data, size_t len);
+void feed_message(char *error, size_t error_size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
