@@ -242,6 +242,7 @@ typedef struct docsis_cursor {
     size_t position;
     bool is_mta;
     bool ended;                    /* 255 seen */
+    uint8_t path[DOCSIS_MAX_DEPTH];
     int depth;
     struct {
         size_t end;
@@ -275,6 +276,8 @@ bool docsis_is_mta(const uint8_t *config, size_t length);
 
 /* CMTS MIC: TLV 59 stands in the place of 20 when present (MULPI 4.0). */
 #define DOCSIS_MIC_IPV6_ADDRESS  0x01
+/* TLV 64 has a two-byte length, as allow_long_varbind writes it into CM configs. */
+#define DOCSIS_MIC_LONG_VARBIND  0x02
 /* Internal, for comparisons only: an empty secret is allowed. */
 #define DOCSIS_MIC_EMPTY_SECRET  0x100
 

@@ -1,0 +1,532 @@
+/*
+ * oid.c - object identifiers: text, arcs and BER (X.690 8.19).
+ *
+ * Names resolve from the built-in MIB tree, then from the caller's overlay; no
+ * MIB file is ever parsed.
+ */
+#include "internal.h"
+
+/* ---- BER ----------------------------------------------------------------- */
+
+size_t docsis_oid_to_ber(const uint32_t *arcs, int count, uint8_t *out)
+{
+    size_t length = 0;
+
+    if (count < 2 || count > DOCSIS_MAX_ARCS || arcs[0] > 2 || (arcs[0] < 2 && arcs[1] > 39) ||
+        arcs[1] > UINT32_MAX - 80)
+        return 0;
+    for (int i = 1; i < count; i++) {
+        uint32_t arc = i == 1 ? arcs[0] * 40 + arcs[1] : arcs[i];
+
+        for (int shift = 28; shift > 0; shift -= 7) {
+            if (arc >> shift != 0)
+                out[length++] = (uint8_t) (0x80 | (arc >> shift & 0x7f));
+        }
+        out[length++] = arc & 0x7f;
+    }
+    return length;
+}
+
+bool docsis_oid_from_ber(const uint8_t *ber, size_t length, uint32_t arcs[DOCSIS_MAX_ARCS],
+                         int *count)
+{
+    size_t i = 0;
+    int n = 0;
+
+    while (i < length) {
+        uint64_t arc = 0;
+
+        if (ber[i] == 0x80)
+            return false;
+        do {
+            if (i == length)
+                return false;
+            arc = arc << 7 | (ber[i] & 0x7f);
+            if (arc > UINT32_MAX)
+                return false;
+        } while (ber[i++] & 0x80);
+        if (n == 0) {
+            arcs[0] = arc < 40 ? 0 : arc < 80 ? 1 : 2;
+            arcs[1] = (uint32_t) arc - 40 * arcs[0];
+            n = 2;
+        } else {
+            if (n == DOCSIS_MAX_ARCS)
+                return false;
+            arcs[n++] = (uint32_t) arc;
+        }
+    }
+    *count = n;
+    return n > 0;
+}
+
+/* Octets of a definite length field in minimal form. */
+static int length_octets(size_t length)
+{
+    return length < 128 ? 1 : length < 256 ? 2 : 3;
+}
+
+static bool put_length(docsis_buffer *out, size_t length)
+{
+    if (!docsis_reserve(out, 3))
+        return false;
+    if (length >= 256) {
+        out->data[out->length++] = 0x82;
+        out->data[out->length++] = (uint8_t) (length >> 8);
+    } else if (length >= 128) {
+        out->data[out->length++] = 0x81;
+    }
+    out->data[out->length++] = (uint8_t) length;
+    return true;
+}
+
+bool docsis_put_oid_tlv(docsis_buffer *out, const uint32_t *arcs, int count)
+{
+    uint8_t ber[5 * DOCSIS_MAX_ARCS];
+    size_t length = docsis_oid_to_ber(arcs, count, ber);
+
+    return docsis_put(out, DOCSIS_TAG_OID) && put_length(out, length) &&
+           docsis_put_bytes(out, ber, length);
+}
+
+bool docsis_oid_from_tlv(const uint8_t *bytes, size_t length, size_t rest,
+                         uint32_t arcs[DOCSIS_MAX_ARCS], int *count)
+{
+    size_t header = 2;
+    size_t contents;
+
+    if (length < 2 + rest || bytes[0] != DOCSIS_TAG_OID)
+        return false;
+    contents = bytes[1];
+    if (contents == 0x81 && length > 3) {
+        contents = bytes[2];
+        header = 3;
+    }
+    if (contents + header + rest != length || 1 + length_octets(contents) != (int) header)
+        return false;
+    return docsis_oid_from_ber(bytes + header, contents, arcs, count) && arcs[1] <= UINT32_MAX - 80;
+}
+
+/* ---- text -> arcs -------------------------------------------------------- */
+
+/* Where a resolver stands. */
+typedef struct resolver {
+    docsis_context *context;
+    const char *text;
+    size_t length;
+    uint32_t *arcs;
+    int count;
+    const docsis_mib_node *node;     /* the node of arcs, NULL when it has none */
+    const docsis_mib_node *object;   /* deepest known node on the way */
+    const docsis_mib_node *entry;    /* rules the index of a column, once it is reached */
+    int column;                      /* index column at hand */
+    int pending;                     /* arcs of it still to come; -1 = none begun */
+} resolver;
+
+static bool oid_error(resolver *r, const char *piece, size_t piece_length, const char *why)
+{
+    docsis_error *error = r->context->error;
+
+    docsis_error_set(error, DOCSIS_UNKNOWN_OID, (size_t) (r->text - r->context->text),
+                     "cannot resolve \"%.*s\"", (int) (r->length < 200 ? r->length : 200),
+                     r->text);
+    docsis_error_detail(error, "\"%.*s\" %s.", (int) (piece_length < 100 ? piece_length : 100),
+                        piece, why);
+    docsis_error_hint(error, "Write the object numerically, as in .1.3.6.1.4.1.872.1, or add its "
+                      "MIB name.");
+    return false;
+}
+
+static bool add_arc(resolver *r, uint32_t arc)
+{
+    if (r->count == DOCSIS_MAX_ARCS) {
+        docsis_error_set(r->context->error, DOCSIS_LIMIT,
+                         (size_t) (r->text - r->context->text), "OID has too many arcs");
+        docsis_error_detail(r->context->error, "At most %d arcs are possible.", DOCSIS_MAX_ARCS);
+        return false;
+    }
+    r->arcs[r->count++] = arc;
+    return true;
+}
+
+static void enter_node(resolver *r, const docsis_mib_node *node)
+{
+    r->node = node;
+    if (node == NULL)
+        return;
+    r->object = node;
+    r->entry = docsis_mib_entry(node);
+    r->column = 0;
+    r->pending = -1;
+}
+
+/* The index column at hand, or NULL. */
+static const docsis_mib_node *index_column(const resolver *r)
+{
+    if (r->entry == NULL || r->column >= r->entry->index_count)
+        return NULL;
+    if (docsis_mib_indexes[r->entry->index_base + r->column] < 0)
+        return NULL;
+    return &docsis_mib_nodes[docsis_mib_indexes[r->entry->index_base + r->column]];
+}
+
+static bool is_implied(const resolver *r)
+{
+    return r->entry->implied && r->column == r->entry->index_count - 1;
+}
+
+/* Octets of an index column of fixed size, or -1. */
+static int64_t fixed_size(const docsis_mib_node *column)
+{
+    const docsis_range *range = &docsis_mib_ranges[column->range_base];
+
+    if (column->type != DOCSIS_MIB_OCTETSTR || column->range_count != 1 || range->low != range->high)
+        return -1;
+    return range->low;
+}
+
+/* Follows numeric index arcs, so that a later quoted piece meets its column. */
+static void index_arc(resolver *r, uint32_t arc)
+{
+    const docsis_mib_node *column = index_column(r);
+
+    if (column == NULL)
+        return;
+    if (r->pending > 0) {
+        if (--r->pending == 0) {
+            r->column++;
+            r->pending = -1;
+        }
+        return;
+    }
+    if (column->type == DOCSIS_MIB_OCTETSTR || column->type == DOCSIS_MIB_OBJECTID) {
+        int64_t size = fixed_size(column);
+
+        if (is_implied(r))
+            r->entry = NULL;
+        else if (size > 1)
+            r->pending = (int) size - 1;
+        else if (size < 0 && arc > 0)
+            r->pending = arc > DOCSIS_MAX_ARCS ? DOCSIS_MAX_ARCS : (int) arc;
+        else
+            r->column++;
+    } else if (column->type == DOCSIS_MIB_IPADDR) {
+        r->pending = 3;
+    } else {
+        r->column++;
+    }
+}
+
+static bool number_piece(resolver *r, const char *piece, size_t length)
+{
+    uint64_t arc = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        arc = arc * 10 + (uint64_t) (piece[i] - '0');
+        if (arc > UINT32_MAX) {
+            docsis_error_set(r->context->error, DOCSIS_OUT_OF_RANGE,
+                             (size_t) (piece - r->context->text), "OID arc \"%.*s\" is too large",
+                             (int) (length < 100 ? length : 100), piece);
+            docsis_error_detail(r->context->error, "An arc is at most 4294967295.");
+            return false;
+        }
+    }
+    if (!add_arc(r, (uint32_t) arc))
+        return false;
+    if (r->count == 1 || r->node != NULL) {
+        const docsis_mib_node *next = docsis_mib_child(r->node, (uint32_t) arc);
+
+        if (next != NULL) {
+            enter_node(r, next);
+            return true;
+        }
+        r->node = NULL;
+    }
+    index_arc(r, (uint32_t) arc);
+    return true;
+}
+
+/* The first label: a node of any depth, or the overlay's. */
+static bool first_label(resolver *r, const char *piece, size_t length)
+{
+    const docsis_options *options = r->context->options;
+    const docsis_mib_node *node = docsis_mib_find(piece, length, options->profile);
+
+    if (node != NULL) {
+        r->count = docsis_mib_arcs(node, r->arcs);
+        enter_node(r, node);
+        return true;
+    }
+    if (options->mib != NULL && options->mib->resolve != NULL) {
+        int used;
+
+        r->count = options->mib->resolve(options->mib->context, piece, length, r->arcs);
+        if (r->count > 0 && r->count <= DOCSIS_MAX_ARCS) {
+            node = docsis_mib_walk(r->arcs, r->count, &used);
+            if (used == r->count)
+                enter_node(r, node);
+            return true;
+        }
+    }
+    return oid_error(r, piece, length, "is not a known MIB name");
+}
+
+static bool label_piece(resolver *r, const char *piece, size_t length)
+{
+    const docsis_mib_node *next;
+    const docsis_mib_node *column = index_column(r);
+
+    if (r->count == 0)
+        return first_label(r, piece, length);
+    next = r->node != NULL ? docsis_mib_child_by_label(r->node, piece, length) : NULL;
+    if (next != NULL) {
+        if (!add_arc(r, next->arc))
+            return false;
+        enter_node(r, next);
+        return true;
+    }
+    for (int i = 0; column != NULL && r->pending < 0 && i < column->enum_count; i++) {
+        const docsis_enum *value = &docsis_mib_enums[column->enum_base + i];
+
+        if (strlen(value->label) == length && memcmp(value->label, piece, length) == 0) {
+            r->node = NULL;
+            r->column++;
+            return add_arc(r, (uint32_t) value->value);
+        }
+    }
+    return oid_error(r, piece, length, "is not a name below what stands before it");
+}
+
+/* 'x' or "x": an index of type octet string. */
+static bool quoted_piece(resolver *r, const char *piece, size_t length)
+{
+    const docsis_mib_node *column = index_column(r);
+    const char *text = piece + 1;
+    size_t octets = length - 2;
+    int64_t size;
+    bool with_length;
+
+    if (column == NULL || r->pending > 0 || column->type != DOCSIS_MIB_OCTETSTR)
+        return oid_error(r, piece, length, "stands where no string index is known");
+    size = fixed_size(column);
+    with_length = !is_implied(r) && size < 0;
+    if (size >= 0 && (int64_t) octets != size)
+        return oid_error(r, piece, length, "has not the length of the index");
+    if (*piece == '"' && !with_length)
+        return oid_error(r, piece, length, "needs single quotes: the index has no length of "
+                         "its own");
+    if (*piece == '\'' && with_length && r->column > 0)
+        return oid_error(r, piece, length, "needs double quotes: the index has a length of "
+                         "its own");
+    if (with_length && !add_arc(r, (uint32_t) octets))
+        return false;
+    for (size_t i = 0; i < octets; i++) {
+        if (!add_arc(r, (uint8_t) text[i]))
+            return false;
+    }
+    r->node = NULL;
+    r->column++;
+    return true;
+}
+
+static bool all_digits(const char *piece, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (piece[i] < '0' || piece[i] > '9')
+            return false;
+    }
+    return length > 0;
+}
+
+bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length,
+                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count, const docsis_mib_node **node)
+{
+    resolver r = {.context = context, .text = text, .length = length, .arcs = arcs,
+                  .pending = -1};
+    const char *p = text;
+    const char *end = text + length;
+    bool ok;
+
+    while (p < end && *p == '.')
+        p++;
+    while (p < end) {
+        const char *piece = p;
+
+        if (*p == '\'' || *p == '"') {
+            p = memchr(p + 1, *p, (size_t) (end - p - 1));
+            p = p != NULL ? p + 1 : end;
+            if (p - piece < 2)
+                return oid_error(&r, piece, (size_t) (p - piece), "is not closed");
+            ok = quoted_piece(&r, piece, (size_t) (p - piece));
+        } else {
+            while (p < end && *p != '.')
+                p++;
+            ok = all_digits(piece, (size_t) (p - piece))
+                 ? number_piece(&r, piece, (size_t) (p - piece))
+                 : label_piece(&r, piece, (size_t) (p - piece));
+        }
+        if (!ok)
+            return false;
+        if (p < end && *p == '.')
+            p++;
+    }
+    if (r.count < 2 || arcs[0] > 2 || (arcs[0] < 2 && arcs[1] > 39) || arcs[1] > UINT32_MAX - 80) {
+        docsis_error_set(context->error, DOCSIS_UNKNOWN_OID, (size_t) (text - context->text),
+                         "\"%.*s\" is not an OID", (int) (length < 200 ? length : 200), text);
+        docsis_error_detail(context->error, "An OID has at least two arcs, the first is 0, 1 or "
+                            "2, and below 0 and 1 the second is at most 39.");
+        docsis_error_hint(context->error, "Write the whole OID from its root, as in "
+                          ".1.3.6.1.3.83.");
+        return false;
+    }
+    *count = r.count;
+    if (node != NULL)
+        *node = r.object;
+    return true;
+}
+
+bool docsis_oid_parse(const char *text, size_t length, const docsis_options *options,
+                      uint32_t arcs[DOCSIS_MAX_ARCS], int *count, docsis_error *error)
+{
+    static const docsis_options defaults;
+    docsis_context context = {.options = options != NULL ? options : &defaults, .error = error,
+                              .text = text, .text_length = length};
+
+    if (!docsis_resolve_oid(&context, text, length, arcs, count, NULL)) {
+        docsis_error_locate(error, text, length);
+        return false;
+    }
+    return true;
+}
+
+/* ---- arcs -> text -------------------------------------------------------- */
+
+bool docsis_put_oid_numeric(docsis_buffer *out, const uint32_t *arcs, int count, bool leading_dot)
+{
+    for (int i = 0; i < count; i++) {
+        if ((i > 0 || leading_dot) && !docsis_put(out, '.'))
+            return false;
+        if (!docsis_put_uint(out, arcs[i]))
+            return false;
+    }
+    return true;
+}
+
+/* May the arcs stand in quotes? native: only what the lexer reads back. */
+static bool quotable(const uint32_t *arcs, int count, char quote, bool native)
+{
+    for (int i = 0; i < count; i++) {
+        if (arcs[i] < 32 || arcs[i] > 126 || arcs[i] == (uint32_t) quote)
+            return false;
+        if (native && !((arcs[i] >= '0' && arcs[i] <= '9') || (arcs[i] >= 'a' && arcs[i] <= 'z') ||
+                        (arcs[i] >= 'A' && arcs[i] <= 'Z') || arcs[i] == '_' || arcs[i] == '-' ||
+                        arcs[i] == '.'))
+            return false;
+    }
+    return true;
+}
+
+/* ".'x'" or ".\"x\"" for a string index; returns the arcs used, 0 = not possible, -1 = memory. */
+static int put_string_index(docsis_buffer *out, const uint32_t *arcs, int count,
+                            const docsis_mib_node *column, bool implied, bool native)
+{
+    int64_t size = fixed_size(column);
+    char quote = implied || size >= 0 ? '\'' : '"';
+    int start = quote == '"' ? 1 : 0;
+    int64_t octets = implied ? count : size >= 0 ? size : (int64_t) arcs[0];
+
+    if (octets + start > count || (quote == '\'' && octets == 0) ||
+        !quotable(arcs + start, (int) octets, quote, native))
+        return 0;
+    if (!docsis_put(out, '.') || !docsis_put(out, (uint8_t) quote))
+        return -1;
+    for (int i = 0; i < octets; i++) {
+        if (!docsis_put(out, (uint8_t) arcs[start + i]))
+            return -1;
+    }
+    return docsis_put(out, (uint8_t) quote) ? (int) octets + start : -1;
+}
+
+/* The arcs behind a column, by its table's INDEX clause as far as that is possible. */
+static bool put_index(docsis_buffer *out, const uint32_t *arcs, int count,
+                      const docsis_mib_node *entry, bool native)
+{
+    for (int i = 0; entry != NULL && i < entry->index_count && count > 0; i++) {
+        int16_t node = docsis_mib_indexes[entry->index_base + i];
+        const docsis_mib_node *column = node >= 0 ? &docsis_mib_nodes[node] : NULL;
+        int used = 1;
+
+        if (column == NULL || column->type == DOCSIS_MIB_OBJECTID)
+            break;
+        if (column->type == DOCSIS_MIB_OCTETSTR) {
+            used = put_string_index(out, arcs, count, column,
+                                    entry->implied && i == entry->index_count - 1, native);
+            if (used < 0)
+                return false;
+            if (used == 0)
+                break;
+        } else {
+            const char *label = native ? NULL : docsis_mib_enum_label(column, arcs[0]);
+
+            if (column->type == DOCSIS_MIB_IPADDR)
+                used = count < 4 ? count : 4;
+            if (label != NULL && column->type == DOCSIS_MIB_INTEGER) {
+                if (!docsis_put(out, '.') || !docsis_put_text(out, label))
+                    return false;
+            } else if (!docsis_put_oid_numeric(out, arcs, used, true)) {
+                return false;
+            }
+        }
+        arcs += used;
+        count -= used;
+    }
+    return docsis_put_oid_numeric(out, arcs, count, true);
+}
+
+/* The docsis tool's name of a node: of a nameless one its number. */
+static bool put_label(docsis_buffer *out, const docsis_mib_node *node)
+{
+    return node->label != NULL ? docsis_put_text(out, node->label)
+                               : docsis_put_uint(out, node->arc);
+}
+
+bool docsis_put_oid_text(docsis_buffer *out, const uint32_t *arcs, int count,
+                         docsis_oid_form form, docsis_style style, const docsis_mib_overlay *mib)
+{
+    const docsis_mib_node *node;
+    bool native = style == DOCSIS_STYLE_NATIVE;
+    int used;
+
+    if (form == DOCSIS_OID_NUMERIC)
+        return docsis_put_oid_numeric(out, arcs, count, true);
+    if (form == DOCSIS_OID_ISO) {
+        static const char *const roots[] = {"ccitt", "iso", "joint-iso-ccitt"};
+
+        return docsis_put_text(out, roots[arcs[0] > 2 ? 2 : arcs[0]]) &&
+               docsis_put_oid_numeric(out, arcs + 1, count - 1, true);
+    }
+    node = docsis_mib_walk(arcs, count, &used);
+    if (mib != NULL && mib->label_of != NULL && !native) {
+        int known = 0;
+        const char *label = mib->label_of(mib->context, arcs, count, &known);
+
+        if (label != NULL && known > used && known <= count)
+            return docsis_put_text(out, label) &&
+                   docsis_put_oid_numeric(out, arcs + known, count - known, true);
+    }
+    while (native && node != NULL && node->label == NULL) {
+        node = node->parent >= 0 ? &docsis_mib_nodes[node->parent] : NULL;
+        used--;
+    }
+    /* The name must read back, whatever the profile; a bare label is not an OID token. */
+    if (node == NULL || (native && (node->ambiguous || used == count)))
+        return docsis_put_oid_numeric(out, arcs, count, true);
+    return put_label(out, node) &&
+           put_index(out, arcs + used, count - used, docsis_mib_entry(node), native);
+}
+
+bool docsis_oid_text(const uint32_t *arcs, int count, docsis_oid_form form,
+                     const docsis_mib_overlay *mib, docsis_buffer *out)
+{
+    return docsis_put_oid_text(out, arcs, count, form,
+                               mib != NULL ? DOCSIS_STYLE_DOCSIS : DOCSIS_STYLE_NATIVE, mib);
+}

@@ -1,0 +1,214 @@
+/*
+ * symbol.c - look-ups in the TLV dictionary and the MIB tree.
+ */
+#include "internal.h"
+
+static const char *const type_names[] = {
+    "generic", "pad", "eod", "u8", "u16", "u24", "u32", "str", "strz", "hex", "mac", "mac_mask",
+    "ipv4", "ipv6", "ipv4_list", "ipv6_list", "ipv6_prefix_list", "ip", "inetaddr", "ip_port",
+    "u8_list", "u16_list", "u16_pair", "oid", "empty", "group", "varbind", "snmp_write", "file",
+    "md5"
+};
+
+const char *docsis_type_name(docsis_type type)
+{
+    if ((unsigned) type >= sizeof(type_names) / sizeof(type_names[0]))
+        return "generic";
+    return type_names[type];
+}
+
+const char *docsis_symbol_name(const docsis_symbol *symbol)
+{
+    return symbol != NULL ? symbol->name : "";
+}
+
+const char *docsis_symbol_path(const docsis_symbol *symbol)
+{
+    return symbol != NULL ? symbol->path : "";
+}
+
+const char *docsis_symbol_spec(const docsis_symbol *symbol)
+{
+    return symbol != NULL ? symbol->reference : "";
+}
+
+docsis_type docsis_symbol_type(const docsis_symbol *symbol)
+{
+    return symbol != NULL ? (docsis_type) symbol->type : DOCSIS_T_GENERIC;
+}
+
+bool docsis_symbol_limits(const docsis_symbol *symbol, uint32_t *minimum, uint32_t *maximum)
+{
+    if (symbol == NULL || !symbol->limited)
+        return false;
+    *minimum = symbol->minimum;
+    *maximum = symbol->maximum;
+    return true;
+}
+
+int docsis_symbol_count(void)
+{
+    return docsis_symbols_count;
+}
+
+const docsis_symbol *docsis_symbol_at(int index)
+{
+    if (index < 0 || index >= docsis_symbols_count)
+        return NULL;
+    return &docsis_symbols[index];
+}
+
+const docsis_symbol *docsis_symbol_child(const docsis_symbol *parent, uint8_t code)
+{
+    return docsis_child(parent, code);
+}
+
+/* Is symbol a child of parent (NULL = top level)? */
+static bool has_parent(const docsis_symbol *symbol, const docsis_symbol *parent)
+{
+    if (parent == NULL)
+        return symbol->parent < 0;
+    return symbol->parent >= 0 && &docsis_symbols[symbol->parent] == parent;
+}
+
+const docsis_symbol *docsis_symbol_find(const docsis_symbol *parent, const char *name,
+                                        size_t length)
+{
+    uint32_t slot = docsis_hash(name, length) & docsis_name_hash_mask;
+    int first = -1;
+
+    while (docsis_name_hash[slot] >= 0) {
+        const docsis_symbol *symbol = &docsis_symbols[docsis_name_hash[slot]];
+
+        if (strncmp(symbol->name, name, length) == 0 && symbol->name[length] == '\0') {
+            first = docsis_name_hash[slot];
+            break;
+        }
+        slot = (slot + 1) & docsis_name_hash_mask;
+    }
+    for (int i = first; i >= 0; i = docsis_symbols[i].next_same) {
+        if (has_parent(&docsis_symbols[i], parent))
+            return &docsis_symbols[i];
+    }
+    return first >= 0 ? &docsis_symbols[first] : NULL;
+}
+
+const docsis_mib_node *docsis_mib_find(const char *label, size_t length, docsis_profile profile)
+{
+    uint32_t slot = docsis_hash(label, length) & docsis_mib_hash_mask;
+    bool want_ietf = profile == DOCSIS_PROFILE_IETF;
+
+    for (; docsis_mib_hash[slot] >= 0; slot = (slot + 1) & docsis_mib_hash_mask) {
+        int first = docsis_mib_hash[slot];
+        const char *found = docsis_mib_nodes[first].label;
+
+        if (strncmp(found, label, length) != 0 || found[length] != '\0')
+            continue;
+        for (int i = first; i >= 0; i = docsis_mib_nodes[i].next_same) {
+            if (docsis_mib_nodes[i].ietf == want_ietf)
+                return &docsis_mib_nodes[i];
+        }
+        return &docsis_mib_nodes[first];
+    }
+    return NULL;
+}
+
+const docsis_mib_node *docsis_mib_child(const docsis_mib_node *node, uint32_t arc)
+{
+    int low, high;
+
+    if (node == NULL) {
+        if (arc > 2 || docsis_mib_top[arc] < 0)
+            return NULL;
+        return &docsis_mib_nodes[docsis_mib_top[arc]];
+    }
+    if (node->child_count == 0)
+        return NULL;
+    /* Mostly the children are 1..n without gaps. */
+    if (arc >= docsis_mib_nodes[node->first_child].arc) {
+        uint32_t guess = arc - docsis_mib_nodes[node->first_child].arc;
+
+        if (guess < (uint32_t) node->child_count &&
+            docsis_mib_nodes[node->first_child + guess].arc == arc)
+            return &docsis_mib_nodes[node->first_child + guess];
+    }
+    low = node->first_child;
+    high = node->first_child + node->child_count - 1;
+    while (low <= high) {
+        int middle = (low + high) / 2;
+
+        if (docsis_mib_nodes[middle].arc == arc)
+            return &docsis_mib_nodes[middle];
+        if (docsis_mib_nodes[middle].arc < arc)
+            low = middle + 1;
+        else
+            high = middle - 1;
+    }
+    return NULL;
+}
+
+const docsis_mib_node *docsis_mib_child_by_label(const docsis_mib_node *node, const char *label,
+                                                 size_t length)
+{
+    for (int i = 0; i < 3 && node == NULL; i++) {
+        const docsis_mib_node *top = docsis_mib_child(NULL, (uint32_t) i);
+
+        if (top != NULL && strlen(top->label) == length && memcmp(top->label, label, length) == 0)
+            return top;
+    }
+    for (int i = 0; node != NULL && i < node->child_count; i++) {
+        const docsis_mib_node *child = &docsis_mib_nodes[node->first_child + i];
+
+        if (child->label != NULL && strncmp(child->label, label, length) == 0 &&
+            child->label[length] == '\0')
+            return child;
+    }
+    return NULL;
+}
+
+const docsis_mib_node *docsis_mib_walk(const uint32_t *arcs, int count, int *used)
+{
+    const docsis_mib_node *node = NULL;
+
+    *used = 0;
+    for (int i = 0; i < count; i++) {
+        const docsis_mib_node *next = docsis_mib_child(node, arcs[i]);
+
+        if (next == NULL)
+            break;
+        node = next;
+        *used = i + 1;
+    }
+    return node;
+}
+
+int docsis_mib_arcs(const docsis_mib_node *node, uint32_t arcs[DOCSIS_MAX_ARCS])
+{
+    int count = node->depth;
+
+    for (int i = count - 1; i >= 0; i--) {
+        arcs[i] = node->arc;
+        if (node->parent >= 0)
+            node = &docsis_mib_nodes[node->parent];
+    }
+    return count;
+}
+
+const char *docsis_mib_enum_label(const docsis_mib_node *node, int64_t value)
+{
+    for (int i = 0; i < node->enum_count; i++) {
+        if (docsis_mib_enums[node->enum_base + i].value == value)
+            return docsis_mib_enums[node->enum_base + i].label;
+    }
+    return NULL;
+}
+
+const docsis_mib_node *docsis_mib_entry(const docsis_mib_node *column)
+{
+    const docsis_mib_node *entry;
+
+    if (column == NULL || column->parent < 0)
+        return NULL;
+    entry = &docsis_mib_nodes[column->parent];
+    return entry->index_count > 0 ? entry : NULL;
+}
