@@ -57,7 +57,7 @@ docsis_encode(PG_FUNCTION_ARGS)
     if (!docsis_parse_text((const char *)BYTES(source), LENGTH(source), &options, &parsed,
                            &error) ||
         !docsis_seal(parsed.data + VARHDRSZ, parsed.length - VARHDRSZ, secret, secret_length,
-                     options.allow_long_varbind ? DOCSIS_SEAL_LONG_VARBIND : 0, &out, &error))
+                     options.allow_long_varbind ? DOCSIS_MIC_LONG_VARBIND : 0, &out, &error))
         nmsp_raise(&error, NULL, 0);
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }
