@@ -35,7 +35,7 @@ EXTRA_CLEAN = build
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
            -Wno-declaration-after-statement -Werror=implicit-function-declaration $(WERROR)
 PG_CFLAGS   = -std=gnu11 $(WARNINGS)
-PG_CPPFLAGS = -I. -Ibuild/symbols
+PG_CPPFLAGS = -I. -Iextension/docsis
 SHLIB_LINK  = -lcrypto
 
 # JIT bitcode of code that calls libcrypto gains nothing and would make clang a build dependency.
