@@ -16,7 +16,7 @@ PG_FUNCTION_INFO_V1(docsis_seal_config);
 PG_FUNCTION_INFO_V1(docsis_verify_config);
 PG_FUNCTION_INFO_V1(docsis_mta);
 PG_FUNCTION_INFO_V1(docsis_tlvs);
-PG_FUNCTION_INFO_V1(docsis_symbols);
+PG_FUNCTION_INFO_V1(docsis_dictionary);
 
 #define BYTES(v) ((const uint8_t *)VARDATA_ANY(v))
 #define LENGTH(v) ((size_t)VARSIZE_ANY_EXHDR(v))
@@ -232,7 +232,7 @@ docsis_tlvs(PG_FUNCTION_ARGS)
 
 /* docsis.symbols(): the dictionary of TLVs */
 Datum
-docsis_symbols(PG_FUNCTION_ARGS)
+docsis_dictionary(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
 

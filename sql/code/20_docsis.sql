@@ -37,7 +37,7 @@ COMMENT ON FUNCTION docsis.tlvs(docsis.config) IS
 'One row per TLV in file order, groups before their members: path (24.8), name (null when unknown), type, value as text (null for groups), offset of its first byte, length of its value, depth (0 = top level), and the value''s bytes.';
 
 CREATE FUNCTION docsis.symbols(OUT path text, OUT name text, OUT type text, OUT minimum bigint, OUT maximum bigint, OUT spec text) RETURNS SETOF record
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1600 AS 'MODULE_PATHNAME', 'docsis_symbols';
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1600 AS 'MODULE_PATHNAME', 'docsis_dictionary';
 COMMENT ON FUNCTION docsis.symbols() IS 'The dictionary of TLVs: path, name, type, limits (of the number, or of the length; null = none) and where the specification defines it.';
 
 CREATE VIEW docsis.symbol AS SELECT * FROM docsis.symbols();
