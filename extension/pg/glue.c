@@ -79,21 +79,33 @@ sqlstate_of(docsis_code code)
     }
 }
 
+/* The core's detail without the place that the core puts first; full_detail() says it in its way. */
+static const char *
+detail_without_place(const docsis_error *error)
+{
+    char place[64];
+    int length = snprintf(place, sizeof place, "Line %d, column %d.", error->line, error->column);
+
+    if (strncmp(error->detail, place, length) != 0)
+        return error->detail;
+    return error->detail + length + (error->detail[length] == ' ');
+}
+
 /* "Line 3, column 9 of template "base". <detail>", or "Byte 17. <detail>" for binary input. */
 static char *
 full_detail(const docsis_error *error, const char *where, int line_shift)
 {
-    const char *space = error->detail[0] ? " " : "";
+    const char *detail = detail_without_place(error);
+    const char *space = detail[0] ? " " : "";
 
     if (error->line > 0 && where)
         return psprintf("Line %d, column %d of %s.%s%s", Max(error->line - line_shift, 1),
-                        error->column, where, space, error->detail);
+                        error->column, where, space, detail);
     if (error->line > 0)
-        return psprintf("Line %d, column %d.%s%s", error->line, error->column, space,
-                        error->detail);
+        return psprintf("Line %d, column %d.%s%s", error->line, error->column, space, detail);
     if (error->code == DOCSIS_MALFORMED)
-        return psprintf("Byte %zu.%s%s", error->offset, space, error->detail);
-    return pstrdup(error->detail);
+        return psprintf("Byte %zu.%s%s", error->offset, space, detail);
+    return pstrdup(detail);
 }
 
 void
@@ -101,6 +113,9 @@ nmsp_raise(const docsis_error *error, const char *where, int line_shift)
 {
     char *detail = full_detail(error, where, line_shift);
 
+    /* Of a template the place in its text is told; the triggers on the way to it are of no help. */
+    if (where)
+        error_context_stack = NULL;
     ereport(ERROR, (errcode(sqlstate_of(error->code)), errmsg("%s", error->message),
                     detail[0] ? errdetail("%s", detail) : 0,
                     error->hint[0] ? errhint("%s", error->hint) : 0));
