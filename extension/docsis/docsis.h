@@ -315,8 +315,9 @@ typedef enum docsis_mta_hash_kind {
 
 /*
  * MTA config -> MTA config with its SHA-1 in a varbind before the closing
- * delimiter. The config must start with 254 1 and end with 254 255; one that
- * has a hash varbind already gets it replaced.
+ * delimiter. The config must start with 254 1 and end with 254 255. A hash that
+ * this function made before (last, and right) is replaced, so hashing is
+ * idempotent; any other hash varbind in the settings stays.
  */
 bool docsis_mta_hash(const uint8_t *config, size_t length, docsis_mta_hash_kind kind,
                      docsis_buffer *out, docsis_error *error);

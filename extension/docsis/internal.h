@@ -199,6 +199,12 @@ typedef struct docsis_varbind {
 bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length,
                         uint32_t arcs[DOCSIS_MAX_ARCS], int *count,
                         const docsis_mib_node **node);
+/*
+ * The same for an OID that is a value: its names are walked from the root or from
+ * mib-2, not looked up; so does the docsis tool.
+ */
+bool docsis_resolve_value_oid(docsis_context *context, const char *text, size_t length,
+                              uint32_t arcs[DOCSIS_MAX_ARCS], int *count);
 /* Arcs -> BER contents; 0 = cannot be encoded. out holds 5 * DOCSIS_MAX_ARCS bytes. */
 size_t docsis_oid_to_ber(const uint32_t *arcs, int count, uint8_t *out);
 /* BER contents -> arcs; false when not minimal or too many. */

@@ -266,24 +266,36 @@ static bool not_mta(const char *why, docsis_error *error)
     return false;
 }
 
-/* Is this the TLV of a config hash as docsis_mta_hash() makes it, of any kind? */
-static bool is_hash(const uint8_t *config, const item *tlv)
+static const uint8_t closing[3] = {DOCSIS_CODE_MTA, 1, 255};
+
+/*
+ * Size of the hash TLV in front of the closing delimiter, if it is one that
+ * docsis_mta_hash() made: its digest is that of the rest. Else 0. A hash that
+ * stands in the settings for other reasons stays.
+ */
+static size_t own_hash_size(const uint8_t *config, size_t length)
 {
     for (int kind = DOCSIS_MTA_HASH_NA; kind <= DOCSIS_MTA_HASH_IETF; kind++) {
-        if (tlv->size == hash_prefix[kind].length + 20u &&
-            memcmp(config + tlv->offset, hash_prefix[kind].bytes, hash_prefix[kind].length) == 0)
-            return true;
+        size_t size = hash_prefix[kind].length + 20u;
+        const uint8_t *tlv = config + length - 3 - size;
+        uint8_t digest[20];
+        SHA_CTX sha;
+
+        if (length < size + 6 || memcmp(tlv, hash_prefix[kind].bytes, hash_prefix[kind].length) != 0)
+            continue;
+        if (SHA1_Init(&sha) && SHA1_Update(&sha, config, length - 3 - size) &&
+            SHA1_Update(&sha, closing, 3) && SHA1_Final(digest, &sha) &&
+            memcmp(digest, tlv + hash_prefix[kind].length, 20) == 0)
+            return size;
     }
-    return false;
+    return 0;
 }
 
 bool docsis_mta_hash(const uint8_t *config, size_t length, docsis_mta_hash_kind kind,
                      docsis_buffer *out, docsis_error *error)
 {
-    static const uint8_t closing[3] = {DOCSIS_CODE_MTA, 1, 255};
     size_t start = out->length;
     size_t position = 0;
-    size_t run = 0;
     item tlv = {0};
     uint8_t digest[20];
 
@@ -293,22 +305,16 @@ bool docsis_mta_hash(const uint8_t *config, size_t length, docsis_mta_hash_kind 
         return false;
     if (length < 3 || memcmp(config, "\xfe\x01\x01", 3) != 0)
         return not_mta("Its first TLV is not MtaConfigDelimiter 1.", error);
+    while (next_item(config, length, true, &position, &tlv))
+        ;
+    if (position != length || tlv.size != 3 || memcmp(config + length - 3, closing, 3) != 0)
+        return not_mta("Its last TLV is not MtaConfigDelimiter 255.", error);
     if (!docsis_reserve(out, length + 64))
         return docsis_error_memory(error);
-    while (next_item(config, length, true, &position, &tlv)) {
-        if (kind == DOCSIS_MTA_HASH_NONE || !is_hash(config, &tlv))
-            continue;
-        docsis_put_bytes(out, config + run, tlv.offset - run);
-        run = tlv.offset + tlv.size;
-    }
-    docsis_put_bytes(out, config + run, length - run);
-    if (position != length || tlv.size != 3 ||
-        memcmp(out->data + out->length - 3, closing, 3) != 0) {
-        out->length = start;
-        return not_mta("Its last TLV is not MtaConfigDelimiter 255.", error);
-    }
     if (kind == DOCSIS_MTA_HASH_NONE)
-        return true;
+        return docsis_put_bytes(out, config, length);
+    docsis_put_bytes(out, config, length - 3 - own_hash_size(config, length));
+    docsis_put_bytes(out, closing, 3);
     if (SHA1(out->data + start, out->length - start, digest) == NULL) {
         out->length = start;
         return digest_error(error);

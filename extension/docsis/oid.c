@@ -120,6 +120,7 @@ typedef struct resolver {
     const docsis_mib_node *entry;    /* rules the index of a column, once it is reached */
     int column;                      /* index column at hand */
     int pending;                     /* arcs of it still to come; -1 = none begun */
+    bool walk_only;                  /* the first label is of the root or of mib-2 */
 } resolver;
 
 static bool oid_error(resolver *r, const char *piece, size_t piece_length, const char *why)
@@ -245,12 +246,29 @@ static bool number_piece(resolver *r, const char *piece, size_t length)
     return true;
 }
 
+/* A label of the root, or of mib-2, where names without a leading dot begin. */
+static const docsis_mib_node *walkable(const char *piece, size_t length)
+{
+    static const uint32_t mib_2[] = {1, 3, 6, 1, 2, 1};
+    const docsis_mib_node *node = docsis_mib_child_by_label(NULL, piece, length);
+    int used;
+
+    if (node != NULL)
+        return node;
+    return docsis_mib_child_by_label(docsis_mib_walk(mib_2, 6, &used), piece, length);
+}
+
 /* The first label: a node of any depth, or the overlay's. */
 static bool first_label(resolver *r, const char *piece, size_t length)
 {
     const docsis_options *options = r->context->options;
-    const docsis_mib_node *node = docsis_mib_find(piece, length, options->profile);
+    const docsis_mib_node *node = r->walk_only
+                                  ? walkable(piece, length)
+                                  : docsis_mib_find(piece, length, options->profile);
 
+    if (node == NULL && r->walk_only)
+        return oid_error(r, piece, length, "is not a name below the root or mib-2, and a value "
+                         "is not looked up");
     if (node != NULL) {
         r->count = docsis_mib_arcs(node, r->arcs);
         enter_node(r, node);
@@ -337,11 +355,12 @@ static bool all_digits(const char *piece, size_t length)
     return length > 0;
 }
 
-bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length,
-                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count, const docsis_mib_node **node)
+static bool resolve(docsis_context *context, const char *text, size_t length,
+                    uint32_t arcs[DOCSIS_MAX_ARCS], int *count, const docsis_mib_node **node,
+                    bool walk_only)
 {
     resolver r = {.context = context, .text = text, .length = length, .arcs = arcs,
-                  .pending = -1};
+                  .pending = -1, .walk_only = walk_only};
     const char *p = text;
     const char *end = text + length;
     bool ok;
@@ -382,6 +401,18 @@ bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length
     if (node != NULL)
         *node = r.object;
     return true;
+}
+
+bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length,
+                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count, const docsis_mib_node **node)
+{
+    return resolve(context, text, length, arcs, count, node, false);
+}
+
+bool docsis_resolve_value_oid(docsis_context *context, const char *text, size_t length,
+                              uint32_t arcs[DOCSIS_MAX_ARCS], int *count)
+{
+    return resolve(context, text, length, arcs, count, NULL, true);
 }
 
 bool docsis_oid_parse(const char *text, size_t length, const docsis_options *options,

@@ -85,7 +85,7 @@ static bool put_oid(docsis_context *context, const docsis_token *token)
     uint8_t ber[5 * DOCSIS_MAX_ARCS];
     int count;
 
-    if (!docsis_resolve_oid(context, token->start, token->length, arcs, &count, NULL))
+    if (!docsis_resolve_value_oid(context, token->start, token->length, arcs, &count))
         return false;
     return docsis_put_bytes(context->out, ber, docsis_oid_to_ber(arcs, count, ber)) ||
            docsis_error_memory(context->error);
