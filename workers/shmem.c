@@ -9,6 +9,8 @@
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "catalog/pg_authid.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -176,7 +178,8 @@ put_slot(ReturnSetInfo *result, const nmsp_slot *slot, bool launcher)
     values[7] = Int64GetDatum(slot->artifacts);
     values[8] = Int64GetDatum(slot->failures);
     values[9] = CStringGetTextDatum(slot->last_error);
-    nulls[9] = slot->last_error[0] == '\0';
+    /* it may name paths and rows of another database */
+    nulls[9] = slot->last_error[0] == '\0' || !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
     values[10] = TimestampTzGetDatum(slot->last_error_at);
     nulls[10] = nulls[9];
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

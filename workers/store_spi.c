@@ -158,8 +158,9 @@ run(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_ro
     pgstat_report_activity(STATE_IDLE, NULL);
 }
 
+/* One attempt; *again: the transaction lost a race and nothing else was wrong. */
 static feed_status
-query(feed_store *store, const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows)
+try_query(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows, bool *again)
 {
     MemoryContext context = CurrentMemoryContext;
     MemoryContext block = AllocSetContextCreate(TopMemoryContext, "nmsp feed rows", ALLOCSET_DEFAULT_SIZES);
@@ -181,7 +182,9 @@ query(feed_store *store, const char *sql, const feed_value *params, int n, bool 
         error = CopyErrorData();
         snprintf(rows->error, sizeof(rows->error), "%s%s%s", error->message ? error->message : "unknown error",
                  error->detail ? ": " : "", error->detail ? error->detail : "");
-        EmitErrorReport();
+        *again = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+        if (!*again)
+            EmitErrorReport();
         FlushErrorState();
         AbortCurrentTransaction();
         pgstat_report_activity(STATE_IDLE, NULL);
@@ -192,6 +195,19 @@ query(feed_store *store, const char *sql, const feed_value *params, int n, bool 
     }
     PG_END_TRY();
     MemoryContextSwitchTo(context);
+    return status;
+}
+
+static feed_status
+query(feed_store *store, const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows)
+{
+    feed_status status = FEED_RETRY;
+    bool again = true;
+
+    for (int attempt = 0; again && attempt < 5; attempt++) {
+        again = false;
+        status = try_query(sql, params, n, one_snapshot, rows, &again);
+    }
     return status;
 }
 

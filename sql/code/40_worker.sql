@@ -14,6 +14,5 @@ CREATE FUNCTION nmsp.worker_status(
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL RESTRICTED ROWS 4
 AS 'MODULE_PATHNAME', 'nmsp_worker_status';
-REVOKE ALL ON FUNCTION nmsp.worker_status() FROM PUBLIC; -- error texts may name paths and rows
 COMMENT ON FUNCTION nmsp.worker_status() IS
-'The workers of this server, from shared memory: launcher and one feeder for each database in nmsp.databases.';
+'The workers of this server, from shared memory: launcher and one feeder for each database in nmsp.databases. The last error is shown to members of pg_read_all_stats only.';

@@ -11,7 +11,8 @@ COMMENT ON TYPE nmsp_feed.artifact_key IS 'Names one artifact of a target';
 CREATE TYPE nmsp_feed.rendered AS (part text, id bigint, path text, content bytea, error text);
 COMMENT ON TYPE nmsp_feed.rendered IS 'One artifact as its render function gave it, or the error it raised';
 
-CREATE TYPE nmsp_feed.work AS (action text, part text, id bigint, path text, content bytea, sha256 bytea, token text);
+CREATE TYPE nmsp_feed.work AS (action text, part text, id bigint, path text, content bytea, sha256 bytea, token text,
+                               vital boolean);
 COMMENT ON TYPE nmsp_feed.work IS
     'One row of work for the feeder: batch (what to confirm), put, drop (no longer wanted), remove (delete this path)';
 
@@ -26,6 +27,7 @@ CREATE TABLE nmsp_feed.feed (
         CONSTRAINT render_function_is_qualified_name CHECK (render_function ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$'),
     validate_command text,
     reload_command text,
+    vital_parts text[] NOT NULL DEFAULT '{}',
     rank integer NOT NULL DEFAULT 10,
     batch_rows integer NOT NULL DEFAULT 1000
         CONSTRAINT batch_rows_is_sensible CHECK (batch_rows BETWEEN 1 AND 100000),
@@ -50,6 +52,8 @@ COMMENT ON COLUMN nmsp_feed.feed.render_function IS
 COMMENT ON COLUMN nmsp_feed.feed.validate_command IS
     'Name in the file nmsp.command_file; mode set only; run in the folder of the new generation before it goes into service';
 COMMENT ON COLUMN nmsp_feed.feed.reload_command IS 'Name in the file nmsp.command_file; run after a change went into service';
+COMMENT ON COLUMN nmsp_feed.feed.vital_parts IS
+    'Mode set: when the daemon blames an artifact of these parts, the whole new generation is refused, not this artifact alone';
 COMMENT ON COLUMN nmsp_feed.feed.rank IS
     'Targets of lower rank are brought up to date right before the new state of a higher rank goes into service';
 COMMENT ON COLUMN nmsp_feed.feed.batch_rows IS 'Artifacts per batch (mode file; a set is always made in one piece)';
@@ -102,7 +106,7 @@ COMMENT ON COLUMN nmsp_feed.target.settings IS 'What the feed''s functions want 
 COMMENT ON COLUMN nmsp_feed.target.snapshot IS
     'Changes visible in this snapshot are applied or stored in bulk; null = nothing is known, the target is reconciled whole';
 COMMENT ON COLUMN nmsp_feed.target.home IS
-    'Cluster, database and table that snapshot belongs to; after a restore elsewhere it differs and the snapshot is void';
+    'Cluster, database, table and version of the code that snapshot belongs to; when it differs, the snapshot is void';
 COMMENT ON COLUMN nmsp_feed.target.check_requested IS 'Disk is to be compared with the manifest; null = done';
 COMMENT ON COLUMN nmsp_feed.target.attempted IS 'Snapshot of the last attempt that failed: newer changes are tried without waiting for next_attempt';
 COMMENT ON COLUMN nmsp_feed.target.error IS 'Why the last attempt failed, with the daemon''s own message; null = it did not';

@@ -24,10 +24,12 @@ COMMENT ON FUNCTION nmsp_feed.wake() IS 'Wakes the feeder of this database when 
 
 CREATE OR REPLACE FUNCTION nmsp_feed._home() RETURNS text
 LANGUAGE sql STABLE
-RETURN (SELECT format('%s/%s/%s', s.system_identifier, d.oid, pg_relation_filenode('nmsp_feed.target'::regclass))
+RETURN (SELECT format('%s/%s/%s/%s', s.system_identifier, d.oid, pg_relation_filenode('nmsp_feed.target'::regclass),
+                      (SELECT x.extversion FROM pg_extension x WHERE x.extname = 'nmsp'))
           FROM pg_control_system() s, pg_database d WHERE d.datname = current_database());
 COMMENT ON FUNCTION nmsp_feed._home() IS
-    'Names this incarnation of the tables: differs after a restore into another cluster, database or table, and then snapshots are void';
+    'Names this incarnation of tables and code: differs after a restore into another cluster, database or table, '
+    'and after an update of the extension (which may render differently); then snapshots are void';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._pending(p_target bigint)
 RETURNS SETOF nmsp_feed.change
@@ -134,6 +136,9 @@ AS $fn$
 DECLARE
     many boolean;
 BEGIN
+    IF p_target.home IS DISTINCT FROM nmsp_feed._home() THEN
+        PERFORM nmsp_feed.prune();
+    END IF;
     IF p_target.snapshot IS NULL OR p_target.home IS DISTINCT FROM nmsp_feed._home()
        OR (SELECT sum(greatest(cardinality(c.ids), 1)) FROM nmsp_feed._pending(p_target.id) c) > p_feed.behind_rows
        OR EXISTS (SELECT FROM nmsp_feed._pending(p_target.id) c WHERE c.ids IS NULL) THEN
@@ -292,7 +297,8 @@ BEGIN
     SELECT array_agg(ROW(w.action, w.part, w.id, CASE w.action WHEN 'drop' THEN w.old_path ELSE w.path END,
                          CASE w.action WHEN 'put' THEN w.content END, w.sha,
                          CASE WHEN w.action = 'error' THEN w.error
-                              WHEN w.action = 'put' AND w.old_path <> w.path THEN w.old_path END)::nmsp_feed.work)
+                              WHEN w.action = 'put' AND w.old_path <> w.path THEN w.old_path END,
+                         w.part = ANY (p_feed.vital_parts))::nmsp_feed.work)
       INTO result FROM w WHERE w.action IS NOT NULL;
     RETURN coalesce(result, '{}');
 END
@@ -356,13 +362,13 @@ BEGIN
       FROM unnest(work) w
      WHERE w.action = 'same' AND a.target_id = t.id AND a.part = w.part AND a.id = w.id;
 
-    RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, w.token
+    RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, w.token, w.vital
                    FROM unnest(work) w WHERE w.action IN ('put', 'drop');
     IF NOT FOUND THEN
         IF f.mode = 'file' THEN
             RETURN QUERY SELECT 'remove', NULL::text, NULL::bigint, g.path, NULL::bytea, NULL::bytea,
                                 CASE WHEN EXISTS (SELECT FROM nmsp_feed.artifact a
-                                                   WHERE a.target_id = t.id AND a.path = g.path) THEN 'keep' END
+                                                   WHERE a.target_id = t.id AND a.path = g.path) THEN 'keep' END, NULL::boolean
                            FROM nmsp_feed.gone g
                           WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()
                           ORDER BY g.remove_after LIMIT f.batch_rows;
@@ -373,7 +379,8 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    RETURN QUERY SELECT 'batch', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, token::text;
+    RETURN QUERY SELECT 'batch', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, token::text,
+                        NULL::boolean;
 END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed.pull(bigint) IS
@@ -413,11 +420,15 @@ BEGIN
         ON CONFLICT (target_id, part, id) DO UPDATE
        SET path = excluded.path, sha256 = excluded.sha256, size = excluded.size, applied_at = excluded.applied_at,
            error = NULL, rejected = NULL;
-    INSERT INTO nmsp_feed.artifact (target_id, part, id, error, rejected)
-    SELECT p_target, w.part, w.id, w.error, sha256(convert_to(w.path, 'UTF8') || w.sha256)
-      FROM unnest(p_action, p_part, p_id, p_path, p_sha256, p_error) w(action, part, id, path, sha256, error)
+    -- Of what was refused the old version stays in place; size 0 = there was none, an empty file stands in.
+    INSERT INTO nmsp_feed.artifact (target_id, part, id, path, sha256, size, error, rejected)
+    SELECT p_target, w.part, w.id, CASE w.size WHEN 0 THEN w.path END, CASE w.size WHEN 0 THEN sha256('') END, w.size,
+           w.error, sha256(convert_to(w.path, 'UTF8') || w.sha256)
+      FROM unnest(p_action, p_part, p_id, p_path, p_sha256, p_size, p_error) w(action, part, id, path, sha256, size, error)
      WHERE w.action = 'put' AND w.error IS NOT NULL
-        ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = excluded.rejected;
+        ON CONFLICT (target_id, part, id) DO UPDATE
+       SET error = excluded.error, rejected = excluded.rejected, path = coalesce(excluded.path, artifact.path),
+           sha256 = coalesce(excluded.sha256, artifact.sha256), size = coalesce(excluded.size, artifact.size);
     PERFORM nmsp_feed._settle(p_target, p_token::jsonb);
 END
 $fn$;
@@ -486,7 +497,10 @@ BEGIN
               FROM nmsp_feed.feed f) k
      WHERE c.feed = k.name AND c.xid < k.xmin;
     GET DIAGNOSTICS removed = ROW_COUNT;
-    DELETE FROM nmsp_feed.change c WHERE NOT EXISTS (SELECT FROM nmsp_feed.feed f WHERE f.name = c.feed);
+    -- Rows of a restored dump: we see them, but their transactions belong to another cluster's count.
+    DELETE FROM nmsp_feed.change c
+     WHERE NOT pg_visible_in_snapshot(c.xid, pg_current_snapshot()) AND c.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
+        OR NOT EXISTS (SELECT FROM nmsp_feed.feed f WHERE f.name = c.feed);
     RETURN removed;
 END
 $fn$;
@@ -497,7 +511,7 @@ COMMENT ON FUNCTION nmsp_feed.prune() IS
 
 CREATE OR REPLACE FUNCTION nmsp_feed.reconcile(p_target bigint DEFAULT NULL, p_whole boolean DEFAULT false)
 RETURNS bigint
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER -- who may call it need not be able to write the feeder's columns
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
@@ -770,6 +784,14 @@ DECLARE
     function_name text;
     n integer := 0;
 BEGIN
+    FOR r IN SELECT x.feed, x.relation, u.name FROM nmsp_feed.dependency x, unnest(x.columns) u(name)
+              WHERE nmsp_feed._relation(x.relation) IS NOT NULL
+                AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = nmsp_feed._relation(x.relation)
+                                   AND a.attname = u.name AND a.attnum > 0 AND NOT a.attisdropped) LOOP
+        RAISE EXCEPTION USING errcode = 'undefined_column',
+            message = format('feed "%s" depends on column "%s" of table "%s", which does not exist', r.feed, r.name, r.relation),
+            hint = 'Mend nmsp_feed.dependency.columns.';
+    END LOOP;
     FOR r IN SELECT DISTINCT nmsp_feed._relation(x.relation) AS oid, c.relname
                FROM nmsp_feed.dependency x JOIN pg_class c ON c.oid = nmsp_feed._relation(x.relation) ORDER BY c.relname LOOP
         FOREACH event IN ARRAY ARRAY['insert', 'update', 'delete', 'truncate'] LOOP
@@ -813,6 +835,10 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
 CREATE OR REPLACE VIEW nmsp.worker_status AS SELECT * FROM nmsp.worker_status();
 COMMENT ON VIEW nmsp.worker_status IS
     'The workers of this server (empty when nmsp is not in shared_preload_libraries): who runs where, since when, how often restarted, last error';
+
+-- What was refused may be the fault of functions that are mended now.
+UPDATE nmsp_feed.target t SET check_requested = clock_timestamp()
+ WHERE EXISTS (SELECT FROM nmsp_feed.artifact a WHERE a.target_id = t.id AND a.error IS NOT NULL);
 
 -- The feeder may be waiting for just this schema.
 PERFORM nmsp_feed.wake();

@@ -230,6 +230,10 @@ def tampered(t, bed):
     bed.settled()
     wait_until(lambda: (bed.file(13), bed.file(14) is not None), lambda got: got == (good, True), 10, "mended files")
     t.ok(True, "reconcile() mends a changed and a removed file")
+    os.rename(bed.files, bed.files + ".old")
+    bed.sql("UPDATE public.toy SET body = 'in a new folder' WHERE id = 15")
+    wait_until(lambda: (bed.file(15), bed.file(13)), lambda got: got == ("in a new folder\n", good), 10, "a new root")
+    t.ok(True, "a root that was replaced is filled again")
     pid = bed.feeder()
     write(os.path.join(bed.files, "d3", "f13.conf"), "tampered again\n")
     bed.sql(f"SELECT pg_terminate_backend({pid})")
@@ -292,10 +296,14 @@ def sets(t, bed):
     wait_until(lambda: bed.in_set(2), lambda text: text == "mended\n", 10, "the mended file")
     bed.settled()
     t.is_(bed.status("toyset", "error"), None, "a mended row clears the message")
-    bed.sql("DELETE FROM public.toy WHERE id = 2; UPDATE public.toy SET path = 'moved' WHERE id = 1")
+    bed.sql("INSERT INTO public.toy (id, body) VALUES (21, 'broken from birth'); UPDATE public.toy SET body = 'beside it' WHERE id = 6")
+    wait_until(lambda: bed.in_set(6), lambda text: text == "beside it\n", 10, "the rest")
+    t.is_(bed.in_set(21), "", "an empty file stands in for a refused one that never was")
+    bed.sql("DELETE FROM public.toy WHERE id IN (2, 21); UPDATE public.toy SET path = 'moved' WHERE id = 1")
     wait_until(lambda: (bed.in_set(1), bed.in_set(2), read(bed.set + "/current/moved") is not None),
                lambda got: got == (None, None, True), 10, "delete and rename in a set")
     bed.settled()
+    t.is_(bed.in_set(21), None, "it goes with its row")
     t.ok(len(glob.glob(bed.set + "/g-*")) <= 2, "old generations are removed", glob.glob(bed.set + "/*"))
 
 

@@ -11,12 +11,14 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_MS 30000      /* safety net: a wake-up may be lost (COMMIT PREPARED) */
 #define NOT_READY_MS 3000        /* the schema is absent or behind: look again */
 #define PRUNE_EVERY_MS 10000
-#define MAX_VALIDATIONS 100      /* of one generation: each run takes at least one file out */
+#define MAX_VALIDATIONS 1000     /* of one generation: each run takes one file out */
+#define QUARANTINE_MESSAGE_MAX 600 /* bytes kept of what the daemon says about one file */
 
 /* What the engine remembers of a target between rounds; all of it may be forgotten. */
 typedef struct memory {
@@ -63,7 +65,7 @@ typedef struct batch {
     const char *token;
 } batch;
 
-enum { ACTION, PART, ID, PATH, CONTENT, SHA256, TOKEN };
+enum { ACTION, PART, ID, PATH, CONTENT, SHA256, TOKEN, VITAL };
 
 static feed_value
 text_value(const char *text)
@@ -193,14 +195,28 @@ load_targets(engine *e)
     return FEED_OK;
 }
 
+static bool
+is_same_folder(int fd, const char *path)
+{
+    struct stat open_one;
+    struct stat named;
+
+    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_dev == named.st_dev &&
+           open_one.st_ino == named.st_ino;
+}
+
 /* Opens and locks the target's folder; two feeders must never write the same one. */
 static bool
 hold_root(engine *e, target *t, char *error, size_t error_size)
 {
     memory *m = t->memory;
 
-    if (m->fd >= 0)
+    if (m->fd >= 0 && is_same_folder(m->fd, t->root))
         return true;
+    if (m->fd >= 0) {
+        close_root(m);
+        m->checked = false; /* another folder has taken its place: look what is in it */
+    }
     m->fd = feed_open_root(t->root, e->store->feed_roots(e->store), error, error_size);
     if (m->fd < 0)
         return false;
@@ -280,6 +296,7 @@ read_batch(batch *b)
             file->content = feed_get(&b->rows, i, CONTENT)->data;
             file->len = feed_get(&b->rows, i, CONTENT)->len;
             file->old_path = feed_get(&b->rows, i, TOKEN)->data;
+            file->vital = feed_get(&b->rows, i, VITAL)->data && feed_get(&b->rows, i, VITAL)->data[0] == 't';
         }
         problem = feed_path_problem(file->path, path->len);
         if (problem != NULL) {
@@ -327,23 +344,48 @@ command_message(const char *name, int code, const char *output, char *error, siz
         feed_message(error, error_size, "command \"%s\" failed with status %d: %s", name, code, output);
 }
 
-/* Takes the files which the daemon names out of the generation; how many. -1 with a message. */
-static long
-quarantine_named(feed_set *set, batch *b, const char *output, char *error, size_t error_size)
+/* The changed file which the daemon names first: what it says later may only follow from that. */
+static feed_file *
+first_named(batch *b, const char *output, const char **where)
 {
-    long named = 0;
+    feed_file *first = NULL;
 
     for (size_t i = 0; i < b->n; i++) {
         feed_file *file = &b->files[i];
+        const char *at;
 
-        if (file->failed || file->content == NULL || file->same || !feed_names_path(output, file->path))
+        if (file->failed || file->content == NULL || file->same)
             continue;
-        if (feed_set_revert(set, file, error, error_size) != FEED_OK)
-            return -1;
-        refuse(file, output);
-        named++;
+        at = feed_find_path(output, file->path);
+        if (at != NULL && (first == NULL || at < *where)) {
+            first = file;
+            *where = at;
+        }
     }
-    return named;
+    return first;
+}
+
+/* Takes the file that is to blame out of the generation. RETRY: nobody is, or the set cannot do
+ * without it, so the old generation stays whole. */
+static feed_status
+quarantine_named(feed_set *set, batch *b, const char *output, char *error, size_t error_size)
+{
+    const char *where = output;
+    feed_file *file = first_named(b, output, &where);
+    char message[QUARANTINE_MESSAGE_MAX];
+    feed_status status;
+
+    if (file == NULL || file->vital)
+        return FEED_RETRY;
+    status = feed_set_revert(set, file, error, error_size);
+    if (status != FEED_OK)
+        return status;
+    /* from the line that names it: daemons like to begin with their version and licence */
+    while (where > output && where[-1] != '\n')
+        where--;
+    snprintf(message, sizeof(message), "%s", where);
+    refuse(file, message);
+    return FEED_OK;
 }
 
 /* Is there still anything new in the generation once refused files are out? */
@@ -365,7 +407,6 @@ validate(engine *e, target *t, feed_set *set, batch *b, char *error, size_t erro
     for (int round = 0; round < MAX_VALIDATIONS; round++) {
         feed_status status = feed_set_stage(set, error, error_size);
         int code = 0;
-        long named;
 
         if (status != FEED_OK || t->validate == NULL)
             return status;
@@ -375,9 +416,9 @@ validate(engine *e, target *t, feed_set *set, batch *b, char *error, size_t erro
         command_message(t->validate, code, output, error, error_size);
         if (code < 0)
             return FEED_RETRY;
-        named = quarantine_named(set, b, output, error, error_size);
-        if (named <= 0)
-            return FEED_RETRY; /* nobody named: the old generation stays whole */
+        status = quarantine_named(set, b, output, error, error_size);
+        if (status != FEED_OK)
+            return status;
     }
     feed_message(error, error_size, "more than %d files of the set were refused", MAX_VALIDATIONS);
     return FEED_RETRY;
@@ -497,8 +538,9 @@ confirm(engine *e, target *t, batch *b, char *error, size_t error_size)
         for (int c = ACTION; c <= PATH; c++)
             feed_add_element(&columns[c], feed_get(&b->rows, i, c)->data, feed_get(&b->rows, i, c)->len);
         feed_add_hex(&columns[4], feed_get(&b->rows, i, SHA256)->data, feed_get(&b->rows, i, SHA256)->len);
-        snprintf(size, sizeof(size), "%zu", file->len);
-        feed_add_element(&columns[5], file->content ? size : NULL, strlen(size));
+        /* of a refused file: 0 = an empty one stands in, null = nothing new is in place */
+        snprintf(size, sizeof(size), "%zu", file->failed ? 0 : file->len);
+        feed_add_element(&columns[5], file->failed && !file->stand_in ? NULL : size, strlen(size));
         feed_add_element(&columns[6], file->error, file->error ? strlen(file->error) : 0);
     }
     for (int c = 0; c < 7; c++) {

@@ -90,7 +90,9 @@ typedef struct feed_file {
     const char *old_path; /* mode set: where the artifact was, when its path changed; else NULL */
     const char *content;  /* NULL: remove */
     size_t len;
+    bool vital;          /* mode set: without it the whole set is refused */
     bool same;           /* out: disk had it already */
+    bool stand_in;       /* out: refused, and an empty file is in place since there was no old one */
     bool failed;         /* out: this file cannot be written (error says why), others can */
     char *error;         /* out: malloc'ed */
     char temp[32];       /* own use */
@@ -139,15 +141,16 @@ typedef struct feed_set {
 
 feed_status feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set *set,
                            char *error, size_t error_size);
-/* Takes a refused file out of the new generation again: its old version comes back, or nothing. */
-feed_status feed_set_revert(feed_set *set, const feed_file *file, char *error, size_t error_size);
+/* Takes a refused file out of the new generation again: its old version comes back, or an empty
+ * file (others may include it). */
+feed_status feed_set_revert(feed_set *set, feed_file *file, char *error, size_t error_size);
 /* Makes the generation durable and lets <root>/next point to it. */
 feed_status feed_set_stage(feed_set *set, char *error, size_t error_size);
 /* Puts it into service: <root>/current, then the stamp <root>/ready. */
 feed_status feed_set_switch(feed_set *set, char *error, size_t error_size);
 void feed_set_close(feed_set *set, bool keep);
-/* True when text names path (a whole name, not the beginning of a longer one). */
-bool feed_names_path(const char *text, const char *path);
+/* Where text names path first (a whole name, not part of a longer one); NULL: nowhere. */
+const char *feed_find_path(const char *text, const char *path);
 
 /* commands.c */
 

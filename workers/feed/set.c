@@ -227,8 +227,9 @@ feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set
 }
 
 feed_status
-feed_set_revert(feed_set *set, const feed_file *file, char *error, size_t error_size)
+feed_set_revert(feed_set *set, feed_file *file, char *error, size_t error_size)
 {
+    const feed_file empty = {.path = file->path, .content = ""};
     const char *old = file->old_path ? file->old_path : file->path;
     const char *name;
     int from = -1;
@@ -236,8 +237,13 @@ feed_set_revert(feed_set *set, const feed_file *file, char *error, size_t error_
     feed_status status = FEED_OK;
 
     unlink_path(set->dir, file->path);
-    if (!exists(set->current, old))
-        return FEED_OK;
+    file->stand_in = !exists(set->current, old);
+    if (file->stand_in) {
+        if (create_path(set->dir, &empty) == 0)
+            return FEED_OK;
+        feed_message(error, error_size, "could not write \"%s\": %s", file->path, strerror(errno));
+        return FEED_RETRY;
+    }
     from = feed_open_parent(set->current, old, false, &name);
     to = feed_open_parent(set->dir, old, true, &name);
     if (from < 0 || to < 0 || (linkat(from, name, to, name, 0) != 0 && errno != EEXIST)) {
@@ -307,8 +313,8 @@ is_name_char(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '/';
 }
 
-bool
-feed_names_path(const char *text, const char *path)
+const char *
+feed_find_path(const char *text, const char *path)
 {
     size_t len = strlen(path);
     const char *at = text;
@@ -321,8 +327,8 @@ feed_names_path(const char *text, const char *path)
         bool ends = !is_name_char(after) && !(after == '.' && is_name_char(at[len + 1]));
 
         if (starts && ends)
-            return true;
+            return at;
         at++;
     }
-    return false;
+    return NULL;
 }
