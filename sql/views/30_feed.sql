@@ -162,7 +162,7 @@ BEGIN
     END IF;
     UPDATE nmsp_feed.target t
        SET snapshot = pg_current_snapshot(), home = nmsp_feed._home(),
-           check_requested = CASE WHEN t.home IS DISTINCT FROM nmsp_feed._home() THEN now() ELSE t.check_requested END
+           check_requested = CASE WHEN t.home <> nmsp_feed._home() THEN clock_timestamp() ELSE t.check_requested END
      WHERE t.id = p_target.id;
     RETURN true;
 END
@@ -722,13 +722,14 @@ BEGIN
     FOR c IN SELECT x.* FROM nmsp_feed._causes(p_relation) x ORDER BY x.feed, x.cause LOOP
         body := body || format($step$
                 IF TG_OP <> 'UPDATE' OR %s THEN
-                    INSERT INTO nmsp_feed.change (feed, cause, ids) VALUES (%L, %L, %s);
+                    INSERT INTO nmsp_feed.change (feed, cause, ids) SELECT %L, %L, %s;
                 END IF;$step$,
                 replace(replace(nmsp_feed._differs(p_relation, c.columns), 'n.', 'NEW.'), 'o.', 'OLD.'), c.feed,
                 CASE WHEN c.key_column IS NULL THEN 'all' ELSE c.cause END,
                 CASE WHEN c.key_column IS NULL THEN 'NULL'
-                     ELSE format('array_remove(ARRAY[CASE WHEN TG_OP <> ''INSERT'' THEN OLD.%1$I END, '
-                                 'CASE WHEN TG_OP <> ''DELETE'' THEN NEW.%1$I END]::bigint[], NULL)', c.key_column) END);
+                     ELSE format('array_agg(DISTINCT k) FROM unnest(ARRAY[CASE WHEN TG_OP <> ''INSERT'' THEN OLD.%1$I END, '
+                                 'CASE WHEN TG_OP <> ''DELETE'' THEN NEW.%1$I END]::bigint[]) k '
+                                 'WHERE k IS NOT NULL HAVING count(*) > 0', c.key_column) END);
     END LOOP;
     EXECUTE format($body$
         CREATE OR REPLACE FUNCTION nmsp_feed.%I() RETURNS trigger
