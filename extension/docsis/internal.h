@@ -252,6 +252,8 @@ bool docsis_ber_number(const docsis_varbind *varbind, int64_t *value);
 /* Length of `octets` against the SIZE of a MIB object: error when too long, else maybe a warning. */
 bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, size_t octets,
                        size_t offset);
+/* Would docsis_check_size() accept the string of this varbind? True for other types. */
+bool docsis_size_fits(const docsis_varbind *varbind);
 /* `oid Type value` of a varbind; without semicolon. */
 bool docsis_put_varbind_text(docsis_buffer *out, const docsis_varbind *varbind,
                              const docsis_text_options *options, const char **enum_label);

@@ -439,7 +439,7 @@ static bool read_value(json_reader *r, const char *p, const docsis_symbol *symbo
     docsis_token token;
 
     if (*p == '[') {
-        if (symbol->child_min > symbol->child_max)
+        if (!docsis_may_nest(symbol))
             return bad_form(r, p, "This TLV is not a group.");
         return read_array(r, p, symbol, depth + 1);
     }

@@ -152,6 +152,15 @@ bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
     }
     put_settings(config, length, long_64, out);
     settings = out->length - start;
+    if (docsis_is_mta(out->data + start, settings)) {
+        /* Padding or a MIC stood before it; without them the file is of the other kind. */
+        out->length = start;
+        docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0,
+                         "cannot seal: the first setting is \"MtaConfigDelimiter\"");
+        docsis_error_detail(error, "It makes the file an MTA configuration, which has no MICs.");
+        docsis_error_hint(error, "Remove what stands before MtaConfigDelimiter, or remove it.");
+        return false;
+    }
     tail = out->data + out->length;
     tail[0] = DOCSIS_CODE_CM_MIC;
     tail[1] = 16;

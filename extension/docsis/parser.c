@@ -530,7 +530,7 @@ static bool parse_statement(parser *p)
     if (symbol->type == DOCSIS_T_VARBIND)
         return parse_varbind(p, symbol, name.offset) &&
                expect(p, DOCSIS_TOK_SEMICOLON, "\";\"");
-    if (p->token.kind == DOCSIS_TOK_OPEN && symbol->child_min <= symbol->child_max)
+    if (p->token.kind == DOCSIS_TOK_OPEN && docsis_may_nest(symbol))
         return open_group(p, symbol, symbol->code, name.offset, false);
     return parse_leaf(p, symbol, name.offset);
 }

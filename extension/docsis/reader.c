@@ -137,7 +137,7 @@ static bool is_group(const docsis_cursor *cursor, const docsis_tlv *tlv)
 {
     const docsis_symbol *symbol = tlv->symbol;
 
-    if (symbol == NULL || symbol->child_min > symbol->child_max ||
+    if (symbol == NULL || !docsis_may_nest(symbol) ||
         tlv->depth + 1 >= DOCSIS_MAX_DEPTH)
         return false;
     if (symbol->type != DOCSIS_T_GROUP && docsis_value_is_typed(tlv))

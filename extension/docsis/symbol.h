@@ -114,6 +114,12 @@ static inline const docsis_symbol *docsis_child(const docsis_symbol *parent, uin
     return index < 0 ? NULL : &docsis_symbols[index];
 }
 
+/* Can the symbol be a group? One leaf type (83) has a second meaning with members. */
+static inline bool docsis_may_nest(const docsis_symbol *symbol)
+{
+    return symbol->type == DOCSIS_T_GROUP || symbol->child_min <= symbol->child_max;
+}
+
 /* Node by label under the profile; NULL = unknown. */
 const docsis_mib_node *docsis_mib_find(const char *label, size_t length, docsis_profile profile);
 /* Child of a node by arc; node NULL = root. */

@@ -226,6 +226,23 @@ bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, siz
     return true;
 }
 
+bool docsis_size_fits(const docsis_varbind *vb)
+{
+    const docsis_mib_node *node;
+    int used;
+
+    if (vb->tag != DOCSIS_TAG_STRING)
+        return true;
+    node = docsis_mib_walk(vb->arcs, vb->arc_count, &used);
+    if (node == NULL || node->type != DOCSIS_MIB_OCTETSTR)
+        return true;
+    for (int i = 0; i < node->range_count; i++) {
+        if ((int64_t) vb->value_length <= docsis_mib_ranges[node->range_base + i].high)
+            return true;
+    }
+    return node->range_count == 0;
+}
+
 static const char *tag_keyword(uint8_t tag, bool as_string)
 {
     switch (tag) {
