@@ -473,7 +473,8 @@ static bool read_single_byte(json_reader *r, const char *p, const members *m,
         r->ended = true;
     if (!docsis_reserve(r->out, (size_t) count))
         return docsis_error_memory(r->error);
-    memset(r->out->data + r->out->length, symbol->code, (size_t) count);
+    if (count > 0)
+        memset(r->out->data + r->out->length, symbol->code, (size_t) count);
     r->out->length += (size_t) count;
     return true;
 }

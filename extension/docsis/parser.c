@@ -449,7 +449,8 @@ static bool parse_single_byte(parser *p, const docsis_symbol *symbol, size_t tex
         p->ended = true;
     if (!docsis_reserve(p->out, (size_t) count))
         return no_memory(p);
-    memset(p->out->data + p->out->length, symbol->code, (size_t) count);
+    if (count > 0)
+        memset(p->out->data + p->out->length, symbol->code, (size_t) count);
     p->out->length += (size_t) count;
     return expect(p, DOCSIS_TOK_SEMICOLON, "\";\"");
 }
