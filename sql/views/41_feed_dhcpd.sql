@@ -55,6 +55,33 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_main(bigint, text) IS 'Feed dhcpd: the main file, with its includes from this folder (ends with / or is empty).';
 
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_classes(max_cpe int) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- A class with a lease limit counts every lease of its members. Modems and MTAs carry the
+    -- modem's remote-id too: "match if" keeps them out before "match" looks the modem up. It also
+    -- lives on in the lease file: a modem that was deleted, blocked or moved to the other class
+    -- remains a member while a lease is counted there. So the -limit classes only count; pools
+    -- look at the other ones.
+    WITH other(rank, name, condition) AS (
+        VALUES (0::bigint, 'cm', 'substring(option vendor-class-identifier, 0, 6) = "docsis"'),
+               (0, 'mta', 'substring(option vendor-class-identifier, 0, 4) = "pktc"')
+        UNION ALL
+        SELECT p.id, 'stb-' || p.id, format('substring(option vendor-class-identifier, 0, %s) = "%s"',
+               octet_length(p.vendor_class), replace(replace(p.vendor_class, '\', '\\'), '"', '\"'))
+          FROM nmsp.pool p WHERE p.purpose = 'stb' AND pg_catalog.family(p.network) = 4)
+    SELECT concat(
+        pg_catalog.string_agg(format(E'class "%s" {\n  match if %s;%s\n}\n', o.name, o.condition,
+            CASE WHEN o.rank > 0 THEN format(E'\n  spawn with option agent.remote-id;\n  lease limit %s;', max_cpe) END), '' ORDER BY o.rank, o.name),
+        (SELECT pg_catalog.string_agg(format(E'class "cpe-%s" {\n  match if not (%s);\n  match option agent.remote-id;%s\n}\n', c.name,
+                    (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o),
+                    CASE WHEN c.name LIKE '%-limit' THEN format(E'\n  lease limit %s;', max_cpe) END), '')
+           FROM pg_catalog.unnest(ARRAY['private', 'private-limit', 'public', 'public-limit']) c(name)))
+      FROM other o;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_classes(int) IS
+'Feed dhcpd: the classes. cm, mta and stb-<pool> by option 60; everybody else is a CPE and has the class of its modem. Each modem''s CPEs and set-top boxes have at most max_cpe leases.';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_global(target bigint) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -69,12 +96,7 @@ BEGIN ATOMIC
         format(E'option time-offset %s;\n', (extract(epoch FROM (now() AT TIME ZONE s.time_zone) - (now() AT TIME ZONE 'UTC')))::int),
         E'\n# Who asks: option 60 tells modems, MTAs and set-top boxes; everybody else is a CPE and has the\n',
         E'# class of the modem it is behind (option 82 remote-id), which the device files state.\n',
-        E'class "cm" { match if substring(option vendor-class-identifier, 0, 6) = "docsis"; }\n',
-        E'class "mta" { match if substring(option vendor-class-identifier, 0, 4) = "pktc"; }\n',
-        (SELECT pg_catalog.string_agg(format(E'class "stb-%s" { match if substring(option vendor-class-identifier, 0, %s) = "%s"; }\n',
-                    p.id, octet_length(p.vendor_class), replace(replace(p.vendor_class, '\', '\\'), '"', '\"')), '' ORDER BY p.id)
-           FROM nmsp.pool p WHERE p.purpose = 'stb' AND pg_catalog.family(p.network) = 4),
-        format(E'class "cpe-private" { match option agent.remote-id; lease limit %1$s; }\nclass "cpe-public" { match option agent.remote-id; lease limit %1$s; }\nclass "cpe-blocked" { match option agent.remote-id; }\n', s.max_cpe),
+        nmsp_feed.dhcpd_classes(s.max_cpe),
         E'\n# The network of the server itself: nobody boots there.\n',
         (SELECT pg_catalog.string_agg(format(E'subnet %s netmask %s { deny booting; }\n', host(n), host(netmask(n))), '' ORDER BY n)
            FROM (SELECT DISTINCT network(v::inet) AS n
@@ -108,9 +130,7 @@ BEGIN ATOMIC
             WHEN 'cm' THEN E'      allow members of "cm";\n      deny unknown-clients;\n'
             WHEN 'mta' THEN E'      allow members of "mta";\n'
             WHEN 'stb' THEN format(E'      allow members of "stb-%s";\n', (pool).id)
-            ELSE format(E'      allow members of "%s";\n      deny members of "cm";\n      deny members of "mta";\n', replace((pool).purpose, '_', '-'))
-                || coalesce((SELECT pg_catalog.string_agg(format(E'      deny members of "stb-%s";\n', s.id), '' ORDER BY s.id)
-                               FROM nmsp.pool s WHERE s.purpose = 'stb' AND s.netgw_id = (pool).netgw_id AND pg_catalog.family(s.network) = 4), '')
+            ELSE format(E'      allow members of "%s";\n', replace((pool).purpose, '_', '-'))
         END END;
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_members(nmsp.pool) IS 'Feed dhcpd: who may have an address of this pool.';
@@ -138,7 +158,10 @@ BEGIN ATOMIC
       FROM (SELECT m.id AS modem_id, NULL::bigint AS endpoint_id,
                    concat(format(E'host cm-%1$s { hardware ethernet %2$s; filename "cm/cm-%1$s.cfg"; option host-name "cm-%1$s";', m.id, m.mac),
                           ' fixed-address ' || host(m.address) || ';',
-                          format(E' }\nsubclass "cpe-%s" %s;\n', CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END, m.mac)) AS line
+                          E' }\n',
+                          -- No class: no address for its CPEs.
+                          CASE WHEN m.internet_access THEN format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n',
+                              CASE WHEN m.public_cpe THEN 'public' ELSE 'private' END, m.mac) END) AS line
               FROM nmsp.modem m WHERE m.id % nmsp_feed.dhcpd_shards() = shard
             UNION ALL
             SELECT m.id, e.id,
