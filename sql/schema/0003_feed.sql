@@ -14,7 +14,7 @@ COMMENT ON TYPE nmsp_feed.rendered IS 'One artifact as its render function gave 
 CREATE TYPE nmsp_feed.work AS (action text, part text, id bigint, path text, content bytea, sha256 bytea, token text,
                                vital boolean);
 COMMENT ON TYPE nmsp_feed.work IS
-    'One row of work for the feeder: batch (what to confirm), put, drop (no longer wanted), remove (delete this path)';
+    'One row of work for the feeder: put, drop (no longer wanted), remove (delete this path), batch (what to confirm), again (pull once more)';
 
 CREATE TABLE nmsp_feed.feed (
     name text PRIMARY KEY

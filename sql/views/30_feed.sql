@@ -376,6 +376,10 @@ BEGIN
         IF NOT FOUND THEN
             -- Nothing to put in place, so nothing to wait for: this transaction confirms itself.
             PERFORM nmsp_feed._settle(t.id, token);
+            IF EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) THEN
+                RETURN QUERY SELECT 'again', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, NULL::text,
+                                    NULL::boolean;
+            END IF;
             RETURN;
         END IF;
     END IF;
@@ -384,7 +388,8 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed.pull(bigint) IS
-    'For the feeder: what differs between the target and what it should be, the row batch last; no row = it is up to date';
+    'For the feeder: what differs between the target and what it should be, the row batch last. '
+    'No row = it is up to date; the only row again = nothing differed so far, but there is more to look at';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.confirm(p_target bigint, p_token text, p_action text[], p_part text[], p_id bigint[],
                                              p_path text[], p_sha256 bytea[], p_size bigint[], p_error text[])
@@ -539,10 +544,10 @@ CREATE OR REPLACE VIEW nmsp_feed.status AS
 SELECT t.id AS target_id, t.feed, t.name, t.root, t.enabled,
        CASE WHEN NOT t.enabled THEN 'disabled'
             WHEN t.error IS NOT NULL THEN 'failed'
-            WHEN a.quarantined > 0 THEN 'quarantine'
             WHEN t.snapshot IS NULL OR b.open > 0 OR q.queue > 0 OR t.check_requested IS NOT NULL
                  OR EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp())
                 THEN 'working'
+            WHEN a.quarantined > 0 THEN 'quarantine'
             ELSE 'in step' END AS state,
        q.queue, b.open AS bulk, b.done AS bulk_done, b.total AS bulk_total,
        coalesce(clock_timestamp() - least(q.oldest, b.oldest), '0') AS lag,

@@ -56,7 +56,7 @@ BEGIN
                                   array_agg(CASE WHEN x.path ~ refuse THEN 'refused' END))
            FROM unnest(w) x;
     END IF;
-    did := coalesce((SELECT string_agg(x.action || ' ' || x.path, ', ' ORDER BY x.action, x.id, x.path) FROM unnest(w) x), 'nothing');
+    did := coalesce((SELECT string_agg(concat_ws(' ', x.action, x.path), ', ' ORDER BY x.action, x.id, x.path) FROM unnest(w) x), 'nothing');
 END $$;
 \set feeder 'CALL public.feeder(:t) \\gset'
 
@@ -189,6 +189,13 @@ SELECT alike(:'did'::text, 'put thing/4%', 'a single change overtakes');
 :feeder
 SELECT is((SELECT count(*) FROM nmsp_feed.bulk), 0::bigint, 'the walk ends');
 SELECT is((SELECT count(*) FROM nmsp_feed.artifact WHERE target_id = :t), 29::bigint, 'with every artifact in place');
+UPDATE public.thing SET remark = remark, body = body || '' WHERE id > 0;
+INSERT INTO nmsp_feed.bulk (target_id, cause) VALUES (:t, 'all');
+:feeder
+SELECT is(:'did'::text, 'again', 'a batch in which nothing differs asks for the next one');
+:feeder
+:feeder
+SELECT is((SELECT count(*) FROM nmsp_feed.bulk), 0::bigint, 'until the walk ends');
 UPDATE nmsp_feed.feed SET behind_rows = 5 WHERE name = 'things';
 DELETE FROM public.thing WHERE id > 110;
 :feeder

@@ -380,10 +380,12 @@ quarantine_named(feed_set *set, batch *b, const char *output, char *error, size_
     status = feed_set_revert(set, file, error, error_size);
     if (status != FEED_OK)
         return status;
-    /* from the line that names it: daemons like to begin with their version and licence */
+    /* the paragraph from the line that names it: daemons begin with their version and end with advice */
     while (where > output && where[-1] != '\n')
         where--;
     snprintf(message, sizeof(message), "%s", where);
+    if (strstr(message, "\n\n") != NULL)
+        *strstr(message, "\n\n") = '\0';
     refuse(file, message);
     return FEED_OK;
 }
@@ -595,10 +597,12 @@ serve(engine *e, target *t, bool *more)
     status = e->store->query(e->store, "SELECT * FROM nmsp_feed.pull($1::bigint)", params, 1, true, &b.rows);
     if (status == FEED_RETRY)
         return fail(e, t, NULL, b.rows.error);
-    if (status != FEED_OK || b.rows.nrows == 0) {
-        if (status == FEED_OK)
-            e->store->free_rows(e->store, &b.rows);
+    if (status != FEED_OK)
         return status;
+    if (b.rows.nrows == 0 || strcmp(feed_get(&b.rows, 0, ACTION)->data, "again") == 0) {
+        *more = b.rows.nrows > 0;
+        e->store->free_rows(e->store, &b.rows);
+        return FEED_OK;
     }
     if (!read_batch(&b))
         status = FEED_RETRY;
