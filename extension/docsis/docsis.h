@@ -164,6 +164,8 @@ typedef struct docsis_text_options {
     docsis_oid_form oid_form;         /* NATIVE: only unambiguous built-in names are used */
     const docsis_mib_overlay *mib;    /* DOCSIS style only; or NULL */
     bool body_only;                   /* without the enclosing Main { } */
+    bool valid_utf8;                  /* DOCSIS style: bytes of strings that are not UTF-8, and
+                                         control characters, as \xHH; the tool writes them raw */
 } docsis_text_options;
 
 /* Config -> text. Fails only when the top level is malformed, or for lack of memory. */

@@ -16,7 +16,8 @@
 struct docsis_symbol {
     const char *name;
     const char *path;        /* "24.8" */
-    const char *tool_name;   /* name in the docsis tool's decoder, where it differs; or NULL */
+    const char *tool_name;   /* name in the docsis tool's decoder, where it differs; or NULL;
+                                "" = the tool shows it as a generic TLV */
     const char *reference;   /* of the specification; "" = unknown */
     uint32_t minimum;        /* of the number, or of the length in bytes or items */
     uint32_t maximum;

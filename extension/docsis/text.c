@@ -141,6 +141,12 @@ static bool tool_varbind(text_writer *w, const docsis_tlv *tlv)
            docsis_put(w->out, '\n');
 }
 
+/* A TLV that the docsis tool's table lacks: a name would not read back there. */
+static bool is_unknown_to_tool(const docsis_symbol *symbol)
+{
+    return symbol->tool_name != NULL && symbol->tool_name[0] == '\0';
+}
+
 /*
  * Sizes that the tool reads although they are not those of the type: the first
  * byte of a number, strings with a zero inside, any number of list items.
@@ -148,7 +154,7 @@ static bool tool_varbind(text_writer *w, const docsis_tlv *tlv)
 static bool tool_can_print(const docsis_tlv *tlv, docsis_tlv *shown)
 {
     *shown = *tlv;
-    if (tlv->symbol == NULL || tlv->generic)
+    if (tlv->symbol == NULL || tlv->generic || is_unknown_to_tool(tlv->symbol))
         return false;
     switch ((docsis_type) tlv->symbol->type) {
         case DOCSIS_T_U8:
@@ -195,11 +201,13 @@ static bool tool_tlv(text_writer *w, const docsis_tlv *tlv)
     if (tlv->is_group)
         return docsis_put_text(w->out, tool_name(symbol)) && docsis_put(w->out, '\n') &&
                indent(w, tlv->depth) && docsis_put_text(w->out, "{\n");
-    if (symbol != NULL && symbol->type == DOCSIS_T_GROUP && tlv->length == 0)
+    if (symbol != NULL && symbol->type == DOCSIS_T_GROUP && tlv->length == 0 &&
+        !is_unknown_to_tool(symbol))
         return docsis_put_text(w->out, tool_name(symbol)) && docsis_put(w->out, '\n') &&
                indent(w, tlv->depth) && docsis_put_text(w->out, "{\n") &&
                indent(w, tlv->depth) && docsis_put_text(w->out, "}\n");
-    if (symbol != NULL && !tlv->generic && symbol->type == DOCSIS_T_VARBIND)
+    if (symbol != NULL && !tlv->generic && symbol->type == DOCSIS_T_VARBIND &&
+        !is_unknown_to_tool(symbol))
         return tool_varbind(w, tlv);
     if (!tool_can_print(tlv, &shown))
         return tool_generic(w, tlv);
@@ -274,8 +282,13 @@ bool docsis_write_text(const uint8_t *config, size_t length, const docsis_text_o
     if (ok && length == 0 && w.native)
         ok = indent(&w, 0) && docsis_put_text(out, "Pad 0;\n");
     docsis_cursor_init(&cursor, config, length);
-    while (ok && (next = docsis_cursor_next(&cursor, &tlv, error)) > 0)
+    while (ok && (next = docsis_cursor_next(&cursor, &tlv, error)) > 0) {
+        if (tlv.is_group && !w.native && is_unknown_to_tool(tlv.symbol)) {
+            docsis_cursor_skip(&cursor, &tlv);
+            tlv.is_group = false;
+        }
         ok = write_tlv(&w, &tlv);
+    }
     if (ok && next == 0)
         ok = close_groups(&w, 0) && (w.native ? native_pads(&w) : tool_pads(&w)) &&
              (w.options->body_only || docsis_put_text(out, "}\n"));

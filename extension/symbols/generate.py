@@ -8,7 +8,8 @@ Standard library only. A new TLV or MIB object is a new row, nothing else.
 
 tlv.tsv: path (codes joined by dots), name, type (a docsis_type in lower case),
 minimum and maximum (of the number, or of the length), length_bytes (1 or 2),
-tool_name (the docsis tool's name, where ours differs), reference.
+tool_name (the docsis tool's name, where ours differs; - = the tool does not know
+the TLV at this place), reference.
 mib.tsv: label (empty = nameless node), oid, module, type, access, ranges
 (lo..hi,lo..hi), enums (label=value,...), indexes (labels), implied (1 = last
 index has no length).
@@ -150,7 +151,7 @@ def emit_symbols(out, rows, by_path):
         low, high, base = child_range(index)
         limited = row['minimum'] != '' and row['maximum'] != ''
         values = [c_string(row['name']), c_string(row['path']),
-                  c_string(row['tool_name'] or None), c_string(row['reference']),
+                  c_string('' if row['tool_name'] == '-' else row['tool_name'] or None), c_string(row['reference']),
                   '%su' % (row['minimum'] if limited else 0),
                   '%su' % (row['maximum'] if limited else 0),
                   row['parent'], first[index], following[index], row['code'],
