@@ -383,7 +383,7 @@ quarantine_named(feed_set *set, batch *b, const char *output, char *error, size_
     /* the paragraph from the line that names it: daemons begin with their version and end with advice */
     while (where > output && where[-1] != '\n')
         where--;
-    snprintf(message, sizeof(message), "%s", where);
+    feed_message(message, sizeof(message), "%s", where);
     if (strstr(message, "\n\n") != NULL)
         *strstr(message, "\n\n") = '\0';
     refuse(file, message);
