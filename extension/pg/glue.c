@@ -146,11 +146,26 @@ nmsp_parse_options(const char *profile)
 }
 
 const uint8_t *
+nmsp_utf8(const char *server, size_t length, size_t *utf8_length)
+{
+    char *utf8 = pg_server_to_any(server, (int)length, PG_UTF8);
+
+    *utf8_length = utf8 == server ? length : strlen(utf8);
+    return (const uint8_t *)utf8;
+}
+
+const uint8_t *
 nmsp_text_bytes(const text *t, size_t *length)
 {
-    char *server = (char *)VARDATA_ANY(t);
-    char *utf8 = pg_server_to_any(server, VARSIZE_ANY_EXHDR(t), PG_UTF8);
+    return nmsp_utf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), length);
+}
 
-    *length = utf8 == server ? VARSIZE_ANY_EXHDR(t) : strlen(utf8);
-    return (const uint8_t *)utf8;
+void
+nmsp_buffer_append(docsis_buffer *buffer, const char *data, size_t length)
+{
+    if (length > buffer->capacity - buffer->length && !grow_palloc(buffer, buffer->length + length))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the configuration is too long")));
+    memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
 }

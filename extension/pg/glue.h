@@ -29,6 +29,10 @@ docsis_options nmsp_parse_options(const char *profile);
 
 /* The bytes a text stands for: UTF-8, whatever the database's encoding. */
 const uint8_t *nmsp_text_bytes(const text *t, size_t *length);
+const uint8_t *nmsp_utf8(const char *server, size_t length, size_t *utf8_length);
+
+/* Appends to a palloc'd buffer. */
+void nmsp_buffer_append(docsis_buffer *buffer, const char *data, size_t length);
 
 /* Installs the hooks that add a HINT to violations of this product's constraints (hints.c). */
 void nmsp_hints_init(void);

@@ -1,19 +1,18 @@
 /*
- * Templates in SQL: expansion of placeholders, the check of a template when it is saved, and the
- * way from template and values to a sealed configuration file.
+ * Templates in SQL: expansion of placeholders, and the check of a template when it is saved.
+ * render.c has the way from template and values to a sealed file.
  */
 #include "extension/pg/glue.h"
 
 #include <ctype.h>
 
 #include "catalog/pg_type.h"
-#include "extension/template/template.h"
+#include "extension/pg/template_text.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(nmsp_expand_template);
 PG_FUNCTION_INFO_V1(nmsp_check_template);
-PG_FUNCTION_INFO_V1(nmsp_render_cm);
 
 static bool
 grow_text(template_buffer *buffer, size_t need)
@@ -27,27 +26,31 @@ grow_text(template_buffer *buffer, size_t need)
     return true;
 }
 
-static void
-text_buffer_init(template_buffer *buffer, Size expected)
+void
+nmsp_text_buffer_init(template_buffer *buffer, Size expected)
 {
     *buffer = (template_buffer){palloc(expected + 64), 0, expected + 64, grow_text};
+}
+
+void
+nmsp_text_append(template_buffer *buffer, const char *data, size_t length)
+{
+    if (length > buffer->capacity - buffer->length && !grow_text(buffer, buffer->length + length))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the expanded template is too long")));
+    memcpy(buffer->data + buffer->length, data, length);
+    buffer->length += length;
 }
 
 static void
 append_cstring(template_buffer *buffer, const char *s)
 {
-    size_t length = strlen(s);
-
-    if (buffer->length + length > buffer->capacity)
-        grow_text(buffer, buffer->length + length);
-    memcpy(buffer->data + buffer->length, s, length);
-    buffer->length += length;
+    nmsp_text_append(buffer, s, strlen(s));
 }
 
-/* template_lookup over a flat jsonb object: {"qos.ds_rate_max.0": ...}; null is the empty value. */
-static bool
-lookup_jsonb(void *context, const char *name, size_t name_length, const char **value,
-             size_t *value_length)
+bool
+nmsp_lookup_jsonb(void *context, const char *name, size_t name_length, const char **value,
+                  size_t *value_length)
 {
     JsonbValue found;
 
@@ -76,17 +79,16 @@ lookup_jsonb(void *context, const char *name, size_t name_length, const char **v
     return true;
 }
 
-static void
-expand_jsonb(const text *source, Jsonb *values, template_buffer *out)
+Jsonb *
+nmsp_getarg_object(FunctionCallInfo fcinfo, int n)
 {
+    Jsonb *values = PG_GETARG_JSONB_P(n);
+
     if (!JB_ROOT_IS_OBJECT(values))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the values of a template must be a JSON object"),
                         errhint("Use names as keys: {\"qos.ds_rate_max_help.0\": 100000000}.")));
-    if (!template_expand(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), lookup_jsonb,
-                         &values->root, out))
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("the expanded template is too long")));
+    return values;
 }
 
 /* nmsp.expand_template(source text, placeholders jsonb) returns text */
@@ -94,85 +96,66 @@ Datum
 nmsp_expand_template(PG_FUNCTION_ARGS)
 {
     text *source = PG_GETARG_TEXT_PP(0);
-    Jsonb *values = PG_GETARG_JSONB_P(1);
+    Jsonb *values = nmsp_getarg_object(fcinfo, 1);
     template_buffer out;
 
-    text_buffer_init(&out, VARSIZE_ANY_EXHDR(source) * 2);
-    expand_jsonb(source, values, &out);
+    nmsp_text_buffer_init(&out, VARSIZE_ANY_EXHDR(source) * 2);
+    if (!template_expand(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), nmsp_lookup_jsonb,
+                         &values->root, &out))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the expanded template is too long")));
     PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
 }
 
-/* Does the word stand in the text outside of comments and strings? */
-static bool
-contains_word(const char *text, size_t length, const char *word)
+/* Past the comment or string that begins at p, or p itself. */
+static const char *
+skip_comment_or_string(const char *p, const char *end)
+{
+    if (end - p > 1 && p[0] == '/' && p[1] == '*') {
+        for (p += 2; p < end && !(end - p > 1 && p[0] == '*' && p[1] == '/'); p++)
+            ;
+        return end - p > 1 ? p + 2 : end;
+    }
+    if (*p != '"')
+        return p;
+    for (p++; p < end && *p != '"' && *p != '\n'; p++)
+        if (*p == '\\' && end - p > 1)
+            p++;
+    return p < end ? p + 1 : end;
+}
+
+bool
+nmsp_contains_word(const char *text, size_t length, const char *word)
 {
     size_t word_length = strlen(word);
     const char *end = text + length;
 
     for (const char *p = text; p < end;) {
-        if (end - p > 1 && p[0] == '/' && p[1] == '*') {
-            for (p += 2; p < end && !(end - p > 1 && p[0] == '*' && p[1] == '/'); p++)
-                ;
-            p = end - p > 1 ? p + 2 : end;
-        } else if (*p == '"') {
-            for (p++; p < end && *p != '"' && *p != '\n'; p++)
-                if (*p == '\\' && end - p > 1)
-                    p++;
-            p += p < end;
-        } else if (isalnum((unsigned char)*p)) {
-            const char *start = p;
+        const char *next = skip_comment_or_string(p, end);
+        const char *start = next;
 
-            while (p < end && isalnum((unsigned char)*p))
-                p++;
-            if (p - start == word_length && memcmp(start, word, word_length) == 0)
-                return true;
-        } else
-            p++;
+        while (next < end && isalnum((unsigned char)*next))
+            next++;
+        if (next - start == word_length && memcmp(start, word, word_length) == 0)
+            return true;
+        p = next > p ? next : p + 1;
     }
     return false;
 }
 
-/*
- * nmsp.render_cm(source, placeholders, network_access, max_cpe, secret, name): the sealed file of a
- * cable modem. NetworkAccess and, unless the text has its own, MaxCPE come first, on a line of
- * their own, so that lines in errors are the template's plus one.
- */
-Datum
-nmsp_render_cm(PG_FUNCTION_ARGS)
+bool
+nmsp_has_statement(const char *text, size_t length)
 {
-    text *source = PG_GETARG_TEXT_PP(0);
-    Jsonb *values = PG_GETARG_JSONB_P(1);
-    bool network_access = PG_GETARG_BOOL(2);
-    int max_cpe = PG_GETARG_INT32(3);
-    size_t secret_length;
-    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(4), &secret_length);
-    char *name = text_to_cstring(PG_GETARG_TEXT_PP(5));
-    docsis_options options = {0};
-    template_buffer body, full;
-    docsis_buffer parsed, sealed;
-    docsis_error error;
-    const uint8_t *utf8;
-    size_t utf8_length;
+    const char *end = text + length;
 
-    text_buffer_init(&body, VARSIZE_ANY_EXHDR(source) * 2);
-    expand_jsonb(source, values, &body);
-    text_buffer_init(&full, body.length + 80);
-    append_cstring(&full, psprintf("Main { NetworkAccess %d;", network_access ? 1 : 0));
-    if (!contains_word(body.data, body.length, "MaxCPE"))
-        append_cstring(&full, psprintf(" MaxCPE %d;", max_cpe));
-    append_cstring(&full, "\n");
-    memcpy(full.data + full.length, body.data, body.length);
-    full.length += body.length;
-    append_cstring(&full, "\n}");
+    for (const char *p = text; p < end;) {
+        const char *next = *p == '"' ? p : skip_comment_or_string(p, end);
 
-    utf8 = nmsp_text_bytes(cstring_to_text_with_len(full.data, full.length), &utf8_length);
-    nmsp_buffer_init(&parsed, 1024);
-    nmsp_buffer_init(&sealed, 1024);
-    if (!docsis_parse_text((const char *)utf8, utf8_length, &options, &parsed, &error) ||
-        !docsis_seal(parsed.data + VARHDRSZ, parsed.length - VARHDRSZ, secret, secret_length, 0,
-                     &sealed, &error))
-        nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
-    PG_RETURN_POINTER(nmsp_buffer_varlena(&sealed));
+        if (next == p && !isspace((unsigned char)*p))
+            return true;
+        p = next > p ? next : p + 1;
+    }
+    return false;
 }
 
 /* A value that any line of this kind takes, in place of what only a device's row knows. */
@@ -194,7 +177,7 @@ append_sample_line(template_buffer *out, const char *line, size_t length)
     size_t start = out->length;
 
     for (int i = 0; i < lengthof(samples); i++)
-        if (contains_word(line, length, samples[i][0]))
+        if (nmsp_contains_word(line, length, samples[i][0]))
             sample = samples[i][1];
     template_expand(line, length, lookup_sample, (void *)sample, out);
     return out->length - start != length || memcmp(out->data + start, line, length) != 0;
@@ -244,9 +227,9 @@ nmsp_check_template(PG_FUNCTION_ARGS)
     for (const char *q = p; q < end; q++)
         lines += *q == '\n';
     sampled = palloc0(lines + 2);
-    text_buffer_init(&full, length * 2 + 128);
+    nmsp_text_buffer_init(&full, length * 2 + 128);
     append_cstring(&full, !mta                                              ? "Main { NetworkAccess 1;\n"
-                          : contains_word(p, length, "MtaConfigDelimiter") ? "Main {\n"
+                          : nmsp_contains_word(p, length, "MtaConfigDelimiter") ? "Main {\n"
                                                                            : "Main { MtaConfigDelimiter 1;\n");
     for (int line = 1;; line++) {
         const char *newline = memchr(p, '\n', end - p);

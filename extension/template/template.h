@@ -40,4 +40,28 @@ typedef bool (*template_lookup)(void *context, const char *name, size_t name_len
 bool template_expand(const char *source, size_t length, template_lookup lookup, void *context,
                      template_buffer *out);
 
+/*
+ * Calls found() for each {name} of the text, repeats included; names point into the text.
+ */
+void template_names(const char *text, size_t length,
+                    void (*found)(void *context, const char *name, size_t name_length),
+                    void *context);
+
+/*
+ * Cuts a template into pieces that can be encoded apart from each other: whole lines that begin and
+ * end between two top-level statements. dynamic tells the pieces that hold placeholders; what is
+ * constant between two of them is one piece. Returns false when the text does not allow it (a
+ * placeholder within a comment or beside a group's brace, unbalanced braces): then it must be
+ * expanded and parsed whole. Pieces that were reported before are void in that case.
+ *
+ * Encoding the expanded pieces one by one gives the bytes of the expanded whole, as long as no value
+ * holds a character of template_is_plain()'s refusal and each piece encodes.
+ */
+bool template_split(const char *source, size_t length,
+                    void (*piece)(void *context, const char *start, size_t length, bool dynamic),
+                    void *context);
+
+/* False when the value holds characters that could change the structure of the text around it. */
+bool template_is_plain(const char *value, size_t length);
+
 #endif

@@ -10,8 +10,8 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_
 COMMENT ON FUNCTION nmsp.check_template(text, text, text) IS
 'Refuses a template that encodes for no device, with line and column; device is cm or mta, name is for the message. Errors: those of docsis.parse.';
 
-CREATE FUNCTION nmsp.render_cm(source text, placeholders jsonb, network_access boolean, max_cpe int, secret text, name text)
-RETURNS docsis.config
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 300 AS 'MODULE_PATHNAME', 'nmsp_render_cm';
-COMMENT ON FUNCTION nmsp.render_cm(text, jsonb, boolean, int, text, text) IS
-'The sealed file of a cable modem: NetworkAccess and MaxCPE (unless the text has its own), then the expanded template, then the MICs with the CMTS''s secret (1 to 64 bytes). name is for messages. Errors: those of docsis.parse and docsis.seal, with line and column of the template.';
+CREATE FUNCTION nmsp.modem_config(modem record) RETURNS docsis.config
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'nmsp_modem_config';
+REVOKE ALL ON FUNCTION nmsp.modem_config(record) FROM PUBLIC; -- it seals with any gateway's secret
+COMMENT ON FUNCTION nmsp.modem_config(record) IS
+'The sealed configfile that a row of nmsp.modem calls for: SELECT m.mac, nmsp.modem_config(m) FROM nmsp.modem m. The row need not be stored (NEW in a trigger, a row to look ahead with). NetworkAccess and MaxCPE (unless the template has its own), the expanded template, then the MICs with the gateway''s secret. Null without a template. Errors: as docsis.parse and docsis.seal, with line and column of the template; 55000 when the gateway has no shared secret.';

@@ -47,7 +47,8 @@ BEGIN ATOMIC
     ('modem.ipv4.0',                   'nmsp.modem.address', 'the fixed address, without mask'),
     ('modem.serial_num.0',             'nmsp.modem.serial_number', NULL),
     ('modem.model.0',                  'nmsp.modem.model', NULL),
-    ('modem.<key>.0',                  'nmsp.modem_option.value', 'the option of this key; wins over a column of the same name');
+    ('modem.<key>.0',                  'nmsp.modem_option.value', 'the option of this key, unless nmsp.modem has a column of that name'),
+    ('modem.<column>.0',               'nmsp.modem.<column>', 'any other column, those of your own too');
 END;
 COMMENT ON FUNCTION nmsp.template_placeholders() IS
 'Which column each placeholder of the template language reads. Without a service class the qos placeholders have no value and their lines are left out; a null column is an empty value.';
@@ -58,8 +59,23 @@ COMMENT ON COLUMN nmsp.template_placeholder.placeholder IS 'As written in braces
 COMMENT ON COLUMN nmsp.template_placeholder.reads IS 'The column.';
 COMMENT ON COLUMN nmsp.template_placeholder.note IS 'Unit or condition.';
 
-CREATE OR REPLACE FUNCTION nmsp.setting_placeholders() RETURNS jsonb
-LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION nmsp.service_class_placeholders(c nmsp.service_class, ds_coefficient numeric, us_coefficient numeric)
+RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.jsonb_build_object(
+        'qos.id.0', (c).id,
+        'qos.name.0', (c).name,
+        'qos.ds_rate_max.0', pg_catalog.trim_scale((c).ds_rate / 1000000.0),
+        'qos.us_rate_max.0', pg_catalog.trim_scale((c).us_rate / 1000000.0),
+        'qos.ds_rate_max_help.0', pg_catalog.round((c).ds_rate * ds_coefficient),
+        'qos.us_rate_max_help.0', pg_catalog.round((c).us_rate * us_coefficient),
+        'qos.ds_name.0', (c).ds_name,
+        'qos.us_name.0', (c).us_name);
+COMMENT ON FUNCTION nmsp.service_class_placeholders(nmsp.service_class, numeric, numeric) IS 'Values of the qos placeholders.';
+
+-- What nmsp.modem_config asks, each once per statement and key.
+
+CREATE OR REPLACE FUNCTION nmsp.setting_values(OUT placeholders jsonb, OUT max_cpe int)
+LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT pg_catalog.jsonb_build_object(
         'provbase.provisioning_server.0', host(s.provisioning_server),
@@ -70,93 +86,75 @@ BEGIN ATOMIC
         'provbase.dhcp_max_lease_time.0', s.max_lease_time,
         'provbase.max_cpe.0', s.max_cpe,
         'provbase.ds_rate_coefficient.0', s.ds_rate_coefficient,
-        'provbase.us_rate_coefficient.0', s.us_rate_coefficient)
+        'provbase.us_rate_coefficient.0', s.us_rate_coefficient), s.max_cpe
       FROM nmsp.setting s, nmsp.setting_secret x;
 END;
-REVOKE ALL ON FUNCTION nmsp.setting_placeholders() FROM PUBLIC;
-COMMENT ON FUNCTION nmsp.setting_placeholders() IS 'Values of the provbase placeholders, communities among them.';
+REVOKE ALL ON FUNCTION nmsp.setting_values() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.setting_values() IS 'Values of the provbase placeholders, communities among them, and the MaxCPE of modems.';
 
-CREATE OR REPLACE FUNCTION nmsp.service_class_placeholders(c nmsp.service_class, ds_coefficient numeric, us_coefficient numeric)
-RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT CASE WHEN (c).id IS NULL THEN '{}'::jsonb ELSE pg_catalog.jsonb_build_object(
-        'qos.id.0', (c).id,
-        'qos.name.0', (c).name,
-        'qos.ds_rate_max.0', pg_catalog.trim_scale((c).ds_rate / 1000000.0),
-        'qos.us_rate_max.0', pg_catalog.trim_scale((c).us_rate / 1000000.0),
-        'qos.ds_rate_max_help.0', pg_catalog.round((c).ds_rate * ds_coefficient),
-        'qos.us_rate_max_help.0', pg_catalog.round((c).us_rate * us_coefficient),
-        'qos.ds_name.0', (c).ds_name,
-        'qos.us_name.0', (c).us_name) END;
-END;
-COMMENT ON FUNCTION nmsp.service_class_placeholders(nmsp.service_class, numeric, numeric) IS 'Values of the qos placeholders; none without a service class.';
-
-CREATE OR REPLACE FUNCTION nmsp.modem_placeholders(m nmsp.modem) RETURNS jsonb
-LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION nmsp.service_class_values(service_class_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT pg_catalog.jsonb_build_object(
-        'modem.id.0', (m).id,
-        'modem.hostname.0', 'cm-' || (m).id,
-        'modem.name.0', (m).name,
-        'modem.mac.0', (m).mac,
-        'modem.netgw_id.0', (m).netgw_id,
-        'modem.configfile_id.0', (m).template_id,
-        'modem.qos_id.0', (m).service_class_id,
-        'modem.internet_access.0', (m).internet_access,
-        'modem.public.0', (m).public_cpe,
-        'modem.ipv4.0', host((m).address),
-        'modem.serial_num.0', (m).serial_number,
-        'modem.model.0', (m).model)
-        || coalesce((SELECT pg_catalog.jsonb_object_agg('modem.' || o.key || '.0', o.value)
-                       FROM nmsp.modem_option o WHERE o.modem_id = (m).id), '{}'::jsonb);
+        'qos.id.0', c.id,
+        'qos.name.0', c.name,
+        'qos.ds_rate_max.0', pg_catalog.trim_scale(c.ds_rate / 1000000.0),
+        'qos.us_rate_max.0', pg_catalog.trim_scale(c.us_rate / 1000000.0),
+        'qos.ds_rate_max_help.0', pg_catalog.round(c.ds_rate * s.ds_rate_coefficient),
+        'qos.us_rate_max_help.0', pg_catalog.round(c.us_rate * s.us_rate_coefficient),
+        'qos.ds_name.0', c.ds_name,
+        'qos.us_name.0', c.us_name)
+      FROM nmsp.service_class c, nmsp.setting s WHERE c.id = service_class_id;
 END;
-COMMENT ON FUNCTION nmsp.modem_placeholders(nmsp.modem) IS 'Values of the modem placeholders: the row and its options.';
+COMMENT ON FUNCTION nmsp.service_class_values(bigint) IS 'Values of the qos placeholders of a service class.';
 
-CREATE OR REPLACE FUNCTION nmsp.missing_secret(netgw bigint) RETURNS text
-LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION nmsp.template_parts(template_id bigint, OUT source text, OUT name text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE chain(next_id, depth, name, source) AS (
+        SELECT t.parent_id, 1, t.name, t.source FROM nmsp.template t WHERE t.id = template_id
+        UNION ALL
+        SELECT t.parent_id, c.depth + 1, c.name, t.source FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
+    SELECT pg_catalog.string_agg(c.source, E'\n' ORDER BY c.depth), max(c.name) FROM chain c;
+END;
+COMMENT ON FUNCTION nmsp.template_parts(bigint) IS 'A template''s whole text (its own, then its parents'') and its name.';
+
+CREATE OR REPLACE FUNCTION nmsp.modem_options(modem_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_object_agg('modem.' || o.key || '.0', o.value) FROM nmsp.modem_option o WHERE o.modem_id = modem_options.modem_id;
+END;
+COMMENT ON FUNCTION nmsp.modem_options(bigint) IS 'Values of a modem''s options as placeholders; null when it has none.';
+
+CREATE OR REPLACE FUNCTION nmsp.shared_secret(netgw_id bigint) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
+DECLARE
+    secret text := (SELECT x.shared_secret FROM nmsp.netgw_secret x WHERE x.netgw_id = shared_secret.netgw_id);
 BEGIN
-    PERFORM nmsp.refuse('55000', format('"%s" has no shared secret', (SELECT g.name FROM nmsp.netgw g WHERE g.id = netgw)),
-        'The CMTS MIC of its modems'' files is made with it.',
-        format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'').', netgw), 'netgw_secret');
+    IF secret IS NULL THEN
+        PERFORM nmsp.refuse('55000', format('"%s" has no shared secret',
+                coalesce((SELECT g.name FROM nmsp.netgw g WHERE g.id = shared_secret.netgw_id), 'the gateway')),
+            'The CMTS MIC of its modems'' files is made with it.',
+            format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'').', netgw_id), 'netgw_secret');
+    END IF;
+    RETURN secret;
 END
 $fn$;
-COMMENT ON FUNCTION nmsp.missing_secret(bigint) IS 'Raises the error of a gateway without a shared secret (55000); never returns.';
+REVOKE ALL ON FUNCTION nmsp.shared_secret(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.shared_secret(bigint) IS 'The key of a gateway''s CMTS MIC. Errors: 55000 when it has none.';
 
 CREATE OR REPLACE VIEW nmsp.modem_file AS
-WITH shared AS MATERIALIZED (
-    SELECT s.max_cpe, s.ds_rate_coefficient, s.us_rate_coefficient, nmsp.setting_placeholders() AS placeholders
-      FROM nmsp.setting s)
-SELECT m.id AS modem_id, 'cm/cm-' || m.id || '.cfg' AS path,
-       nmsp.render_cm(t.source,
-           shared.placeholders || nmsp.service_class_placeholders(c, shared.ds_rate_coefficient, shared.us_rate_coefficient)
-               || nmsp.modem_placeholders(m),
-           m.internet_access, shared.max_cpe,
-           coalesce(x.shared_secret, nmsp.missing_secret(m.netgw_id)), t.name) AS config
-  FROM shared CROSS JOIN nmsp.modem m
-  JOIN nmsp.template_text t ON t.id = m.template_id
-  LEFT JOIN nmsp.service_class c ON c.id = m.service_class_id
-  LEFT JOIN nmsp.netgw_secret x ON x.netgw_id = m.netgw_id;
+SELECT m.id AS modem_id, 'cm/cm-' || m.id || '.cfg' AS path, nmsp.modem_config(m) AS config FROM nmsp.modem m;
 COMMENT ON VIEW nmsp.modem_file IS 'Every modem''s sealed configfile as it is due now; computed, never stored.';
 COMMENT ON COLUMN nmsp.modem_file.modem_id IS 'The modem.';
 COMMENT ON COLUMN nmsp.modem_file.path IS 'Name under the TFTP root, as DHCP announces it.';
-COMMENT ON COLUMN nmsp.modem_file.config IS 'The file. Errors: as docsis.parse, with the template''s line and column; 55000 when the CMTS has no shared secret.';
+COMMENT ON COLUMN nmsp.modem_file.config IS 'The file; see nmsp.modem_config.';
 
 CREATE OR REPLACE FUNCTION nmsp.modem_config(modem_id bigint) RETURNS docsis.config
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path TO pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT f.config FROM nmsp.modem_file f WHERE f.modem_id = modem_config.modem_id;
-END;
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT nmsp.modem_config(m) FROM nmsp.modem m WHERE m.id = modem_config.modem_id);
 REVOKE ALL ON FUNCTION nmsp.modem_config(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.modem_config(bigint) IS
-'The sealed configfile of a modem as it is due now; null when there is no such modem. Errors: as docsis.parse and docsis.seal, with line and column of the template; 55000 when the CMTS has no shared secret.';
-
-CREATE OR REPLACE FUNCTION nmsp.modem_config(modem nmsp.modem) RETURNS docsis.config
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT nmsp.modem_config((modem).id);
-END;
-REVOKE ALL ON FUNCTION nmsp.modem_config(nmsp.modem) FROM PUBLIC;
-COMMENT ON FUNCTION nmsp.modem_config(nmsp.modem) IS 'The sealed configfile of a modem, for SELECT m.mac, nmsp.modem_config(m) FROM nmsp.modem m. Errors: as nmsp.modem_config(bigint).';
+'The sealed configfile of a modem as it is due now; null when there is no such modem. Over many modems use nmsp.modem_config(m) or nmsp.modem_file. Errors: as nmsp.modem_config(record).';

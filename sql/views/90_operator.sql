@@ -31,7 +31,7 @@ BEGIN
         END IF;
     END LOOP;
     IF level IN ('operator', 'admin') THEN
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(nmsp.modem), nmsp.allocate_address(bigint) TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.allocate_address(bigint) TO %s', grantee);
     END IF;
     IF level = 'admin' THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean) TO %s', grantee);

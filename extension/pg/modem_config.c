@@ -1,0 +1,329 @@
+/*
+ * nmsp.modem_config(row): the sealed file of a modem, from a row of nmsp.modem (or one like it, such
+ * as NEW in a trigger) and what the tables say of its template, service class and gateway.
+ *
+ * What the tables say is read by SQL functions of the model, once per statement and key: as long as
+ * the snapshot is the same the answers are, so a query over a million modems asks a handful of
+ * times. The tables are read with the rights of their owner: who may have files need not be able to
+ * read secrets.
+ */
+#include "extension/pg/render.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(nmsp_modem_config);
+
+/* The questions to the model; each has one bigint argument (or none that matters). */
+typedef enum question { ASK_SETTING, ASK_TEMPLATE, ASK_CLASS, ASK_SECRET, ASK_OPTIONS } question;
+
+static const char *const question_sql[] = {
+    [ASK_SETTING] = "SELECT placeholders, max_cpe FROM nmsp.setting_values() WHERE $1 IS NOT NULL",
+    [ASK_TEMPLATE] = "SELECT source, name FROM nmsp.template_parts($1)",
+    [ASK_CLASS] = "SELECT nmsp.service_class_values($1)",
+    [ASK_SECRET] = "SELECT nmsp.shared_secret($1)",
+    [ASK_OPTIONS] = "SELECT nmsp.modem_options($1)",
+};
+
+static SPIPlanPtr question_plan[lengthof(question_sql)];
+
+typedef struct answer {
+    question kind;     /* key, with id; no padding may differ */
+    int32 unused;
+    int64 id;
+    Datum values[2];
+    bool nulls[2];
+} answer;
+
+/* Identifies what a snapshot sees. */
+typedef struct view_of_data {
+    TransactionId xmin, xmax;
+    CommandId curcid;
+    uint32 xcnt;
+    int32 subxcnt;
+    TransactionId *running;
+} view_of_data;
+
+/* State of one call site, in fn_extra. */
+typedef struct config_cache {
+    MemoryContext context;
+    HTAB *answers;
+    view_of_data seen;
+    Oid row_type;
+    int32 row_typmod;
+    TupleDesc row_desc;
+    int id, netgw_id, template_id, service_class_id, internet_access; /* attribute numbers */
+} config_cache;
+
+typedef struct config_input {
+    render_input render;   /* first: options() gets this back */
+    config_cache *cache;
+    int64 modem_id;
+    bool options_read;
+    Jsonb *options;
+} config_input;
+
+/* ---- asking the model ---------------------------------------------------- */
+
+static bool
+same_view(const view_of_data *seen, Snapshot snapshot)
+{
+    return seen->xmin == snapshot->xmin && seen->xmax == snapshot->xmax &&
+           seen->curcid == snapshot->curcid && seen->xcnt == snapshot->xcnt &&
+           seen->subxcnt == snapshot->subxcnt &&
+           memcmp(seen->running, snapshot->xip, snapshot->xcnt * sizeof(TransactionId)) == 0 &&
+           (snapshot->subxcnt <= 0 ||
+            memcmp(seen->running + snapshot->xcnt, snapshot->subxip,
+                   snapshot->subxcnt * sizeof(TransactionId)) == 0);
+}
+
+/* Empties the cache when the present snapshot may see other rows than the last one. */
+static void
+follow_snapshot(config_cache *cache)
+{
+    Snapshot snapshot = GetActiveSnapshot();
+    HASHCTL control = {.keysize = offsetof(answer, values), .entrysize = sizeof(answer)};
+    int sub = Max(snapshot->subxcnt, 0);
+
+    if (cache->answers && same_view(&cache->seen, snapshot))
+        return;
+    MemoryContextReset(cache->context);
+    control.hcxt = cache->context;
+    cache->answers = hash_create("nmsp.modem_config", 64, &control,
+                                 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    cache->row_type = InvalidOid;
+    cache->seen = (view_of_data){.xmin = snapshot->xmin, .xmax = snapshot->xmax,
+                                 .curcid = snapshot->curcid, .xcnt = snapshot->xcnt,
+                                 .subxcnt = snapshot->subxcnt};
+    cache->seen.running = MemoryContextAlloc(cache->context,
+                                             (snapshot->xcnt + sub + 1) * sizeof(TransactionId));
+    memcpy(cache->seen.running, snapshot->xip, snapshot->xcnt * sizeof(TransactionId));
+    if (sub > 0)
+        memcpy(cache->seen.running + snapshot->xcnt, snapshot->subxip, sub * sizeof(TransactionId));
+}
+
+/* The owner of the tables; their existence shows that nmsp.migrate() was run. */
+static Oid
+table_owner(void)
+{
+    Oid namespace = get_namespace_oid("nmsp", true);
+    Oid relation = OidIsValid(namespace) ? get_relname_relid("netgw_secret", namespace) : InvalidOid;
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    Oid owner;
+
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("the tables of nmsp have not been made in this database"),
+                        errhint("SELECT nmsp.migrate();")));
+    owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+/* Puts the question to the database; the values are copied into context. Null without a row. */
+static void
+ask(question kind, int64 id, MemoryContext context, Datum values[2], bool nulls[2])
+{
+    Oid type = INT8OID, user;
+    int security;
+    Datum argument = Int64GetDatum(id);
+
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(table_owner(), security | SECURITY_LOCAL_USERID_CHANGE);
+    SPI_connect();
+    if (question_plan[kind] == NULL) {
+        SPIPlanPtr plan = SPI_prepare(question_sql[kind], 1, &type);
+
+        if (plan == NULL || SPI_keepplan(plan) != 0)
+            elog(ERROR, "could not prepare \"%s\"", question_sql[kind]);
+        question_plan[kind] = plan;
+    }
+    if (SPI_execute_plan(question_plan[kind], &argument, NULL, true, 1) != SPI_OK_SELECT)
+        elog(ERROR, "could not execute \"%s\"", question_sql[kind]);
+    nulls[0] = nulls[1] = true;
+    for (int i = 0; SPI_processed > 0 && i < SPI_tuptable->tupdesc->natts && i < 2; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(SPI_tuptable->tupdesc, i);
+        Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &nulls[i]);
+        MemoryContext old;
+
+        if (nulls[i])
+            continue;
+        if (attribute->attlen == -1)
+            value = PointerGetDatum(PG_DETOAST_DATUM(value));
+        old = MemoryContextSwitchTo(context);
+        values[i] = datumCopy(value, attribute->attbyval, attribute->attlen);
+        MemoryContextSwitchTo(old);
+    }
+    SPI_finish();
+    SetUserIdAndSecContext(user, security);
+}
+
+static const answer *
+answer_of(config_cache *cache, question kind, int64 id)
+{
+    answer key = {.kind = kind, .id = id};
+    answer *found = hash_search(cache->answers, &key, HASH_FIND, NULL);
+
+    if (found == NULL) {
+        /* Asked first, entered after: an error leaves nothing half done. */
+        ask(kind, id, cache->context, key.values, key.nulls);
+        found = hash_search(cache->answers, &key, HASH_ENTER, NULL);
+        *found = key;
+    }
+    return found;
+}
+
+/* The modem's options: read only when a template asks for one, and not kept. */
+static Jsonb *
+options_of(render_input *render)
+{
+    config_input *input = (config_input *)render;
+    Datum values[2];
+    bool nulls[2];
+
+    if (!input->options_read) {
+        ask(ASK_OPTIONS, input->modem_id, CurrentMemoryContext, values, nulls);
+        input->options = nulls[0] ? NULL : DatumGetJsonbP(values[0]);
+        input->options_read = true;
+    }
+    return input->options;
+}
+
+/* ---- the row ------------------------------------------------------------- */
+
+static int
+attribute_number(TupleDesc desc, const char *name, Oid type)
+{
+    for (int i = 0; i < desc->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+        if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0 &&
+            attribute->atttypid == type)
+            return i + 1;
+    }
+    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                    errmsg("the row has no column \"%s\" of type %s", name, format_type_be(type)),
+                    errhint("Pass a row of nmsp.modem: SELECT nmsp.modem_config(m) FROM nmsp.modem m.")));
+}
+
+static void
+follow_row_type(config_cache *cache, HeapTupleHeader row)
+{
+    Oid type = HeapTupleHeaderGetTypeId(row);
+    int32 typmod = HeapTupleHeaderGetTypMod(row);
+    TupleDesc desc;
+    MemoryContext old;
+
+    if (cache->row_type == type && cache->row_typmod == typmod)
+        return;
+    desc = lookup_rowtype_tupdesc(type, typmod);
+    old = MemoryContextSwitchTo(cache->context);
+    cache->row_desc = CreateTupleDescCopy(desc);
+    MemoryContextSwitchTo(old);
+    ReleaseTupleDesc(desc);
+    cache->id = attribute_number(cache->row_desc, "id", INT8OID);
+    cache->netgw_id = attribute_number(cache->row_desc, "netgw_id", INT8OID);
+    cache->template_id = attribute_number(cache->row_desc, "template_id", INT8OID);
+    cache->service_class_id = attribute_number(cache->row_desc, "service_class_id", INT8OID);
+    cache->internet_access = attribute_number(cache->row_desc, "internet_access", BOOLOID);
+    cache->row_type = type;
+    cache->row_typmod = typmod;
+}
+
+static config_cache *
+call_site_cache(FunctionCallInfo fcinfo)
+{
+    config_cache *cache = fcinfo->flinfo->fn_extra;
+
+    if (cache == NULL) {
+        cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof *cache);
+        cache->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "nmsp.modem_config",
+                                               ALLOCSET_SMALL_SIZES);
+        fcinfo->flinfo->fn_extra = cache;
+    }
+    follow_snapshot(cache);
+    return cache;
+}
+
+static int64
+int8_column(config_input *input, int attribute, bool *null)
+{
+    return DatumGetInt64(heap_getattr(&input->render.modem, attribute, input->cache->row_desc,
+                                      null));
+}
+
+static bytes
+text_bytes(Datum value)
+{
+    return (bytes){VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value))};
+}
+
+/* Fills in what the tables say. False when the row or the tables have no template for it. */
+static bool
+gather(config_input *input)
+{
+    config_cache *cache = input->cache;
+    render_input *render = &input->render;
+    const answer *setting, *template, *class, *secret;
+    bool null, access_null;
+    int64 key;
+
+    key = int8_column(input, cache->template_id, &null);
+    if (null)
+        return false;
+    template = answer_of(cache, ASK_TEMPLATE, key);
+    setting = answer_of(cache, ASK_SETTING, 0);
+    if (template->nulls[0] || setting->nulls[0])
+        return false;
+    render->source = text_bytes(template->values[0]);
+    render->name = VARDATA_ANY(DatumGetPointer(template->values[1]));
+    render->setting = DatumGetJsonbP(setting->values[0]);
+    render->max_cpe = DatumGetInt32(setting->values[1]);
+    key = int8_column(input, cache->service_class_id, &null);
+    if (!null) {
+        class = answer_of(cache, ASK_CLASS, key);
+        render->service_class = class->nulls[0] ? NULL : DatumGetJsonbP(class->values[0]);
+    }
+    key = int8_column(input, cache->netgw_id, &null);
+    secret = answer_of(cache, ASK_SECRET, null ? -1 : key);
+    if (secret->nulls[0])
+        return false;
+    render->secret = text_bytes(secret->values[0]);
+    render->network_access = DatumGetBool(heap_getattr(&render->modem, cache->internet_access,
+                                                       cache->row_desc, &access_null));
+    return !access_null;
+}
+
+/* nmsp.modem_config(modem record) */
+Datum
+nmsp_modem_config(PG_FUNCTION_ARGS)
+{
+    HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
+    config_input input = {.render.options = options_of};
+    char hostname[32];
+    bool null;
+
+    input.cache = call_site_cache(fcinfo);
+    follow_row_type(input.cache, row);
+    input.render.modem.t_len = HeapTupleHeaderGetDatumLength(row);
+    input.render.modem.t_data = row;
+    input.render.modem_desc = input.cache->row_desc;
+    input.modem_id = int8_column(&input, input.cache->id, &null);
+    memcpy(hostname, "cm-", 4);
+    if (!null)
+        pg_lltoa(input.modem_id, hostname + 3);
+    input.render.hostname = hostname;
+    if (!gather(&input))
+        PG_RETURN_NULL();
+    PG_RETURN_POINTER(nmsp_render(&input.render));
+}

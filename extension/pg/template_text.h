@@ -1,0 +1,26 @@
+/*
+ * What the template functions share: growing text, words of the text language, values in jsonb.
+ */
+#ifndef NMSP_TEMPLATE_TEXT_H
+#define NMSP_TEMPLATE_TEXT_H
+
+#include "extension/pg/glue.h"
+#include "extension/template/template.h"
+#include "utils/jsonb.h"
+
+/* A template_buffer in CurrentMemoryContext; appending raises 54000 when it grows too long. */
+void nmsp_text_buffer_init(template_buffer *buffer, Size expected);
+void nmsp_text_append(template_buffer *buffer, const char *data, size_t length);
+
+/* Does the word stand in the text outside of comments and strings? */
+bool nmsp_contains_word(const char *text, size_t length, const char *word);
+/* Does the text hold anything but white space and comments? */
+bool nmsp_has_statement(const char *text, size_t length);
+
+/* template_lookup over a flat jsonb object: {"qos.ds_rate_max.0": ...}; null is the empty value. */
+bool nmsp_lookup_jsonb(void *context, const char *name, size_t name_length, const char **value,
+                       size_t *value_length);
+/* A jsonb argument that must be an object (22023). */
+Jsonb *nmsp_getarg_object(FunctionCallInfo fcinfo, int n);
+
+#endif
