@@ -121,9 +121,8 @@ docsis_config_from_jsonb(PG_FUNCTION_ARGS)
     docsis_error error;
 
     nmsp_buffer_init(&out, 1024);
-    if (!docsis_read_json(utf8, strlen(utf8), &options, &out, &error)) {
-        error.line = 0; /* jsonb has no lines; the message names the element */
+    /* The place in an error is that in the value's text form. */
+    if (!docsis_read_json(utf8, strlen(utf8), &options, &out, &error))
         nmsp_raise(&error, NULL, 0);
-    }
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }

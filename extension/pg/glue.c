@@ -83,12 +83,44 @@ sqlstate_of(docsis_code code)
 static const char *
 detail_without_place(const docsis_error *error)
 {
-    char place[64];
-    int length = snprintf(place, sizeof place, "Line %d, column %d.", error->line, error->column);
+    char end;
+    int length = 0;
 
-    if (strncmp(error->detail, place, length) != 0)
+    if (sscanf(error->detail, "Line %*d, column %*d%c%n", &end, &length) != 1 ||
+        (end != '.' && end != ':'))
         return error->detail;
     return error->detail + length + (error->detail[length] == ' ');
+}
+
+/* The core's hint, or where to look when it has none. */
+static const char *
+full_hint(const docsis_error *error)
+{
+    const docsis_symbol *symbol;
+
+    if (error->hint[0])
+        return error->hint;
+    switch (error->code) {
+    case DOCSIS_SYNTAX:
+        return "A statement is Name value; and a group is Name { ... }.";
+    case DOCSIS_TYPE_MISMATCH:
+    case DOCSIS_OUT_OF_RANGE:
+        symbol = docsis_symbol_find(NULL, error->symbol, strlen(error->symbol));
+        if (symbol && docsis_symbol_type(symbol) != DOCSIS_T_GENERIC)
+            return psprintf("SELECT * FROM docsis.symbol WHERE name = '%s' shows what it takes.",
+                            error->symbol);
+        return "Give a value of that kind and size.";
+    case DOCSIS_TOO_LONG:
+        return "Shorten it, or split it into several statements.";
+    case DOCSIS_INVALID_JSON:
+        return "The cast of any docsis.config to jsonb shows the form.";
+    case DOCSIS_MALFORMED:
+        return "Is the file complete, and a modem's configuration file?";
+    case DOCSIS_LIMIT:
+        return "Make it smaller.";
+    default:
+        return "";
+    }
 }
 
 /* "Line 3, column 9 of template "base". <detail>", or "Byte 17. <detail>" for binary input. */
@@ -112,13 +144,14 @@ void
 nmsp_raise(const docsis_error *error, const char *where, int line_shift)
 {
     char *detail = full_detail(error, where, line_shift);
+    const char *hint = full_hint(error);
 
     /* Of a template the place in its text is told; the triggers on the way to it are of no help. */
     if (where)
         error_context_stack = NULL;
     ereport(ERROR, (errcode(sqlstate_of(error->code)), errmsg("%s", error->message),
                     detail[0] ? errdetail("%s", detail) : 0,
-                    error->hint[0] ? errhint("%s", error->hint) : 0));
+                    hint[0] ? errhint("%s", hint) : 0));
 }
 
 static void
