@@ -27,6 +27,12 @@ static bool indent(text_writer *w, int depth)
 
 /* ---- native ----------------------------------------------------------------- */
 
+static bool put_comment(text_writer *w, const char *text)
+{
+    return text == NULL || (docsis_put_text(w->out, " /* ") && docsis_put_text(w->out, text) &&
+                            docsis_put_text(w->out, " */"));
+}
+
 static bool native_generic(text_writer *w, const docsis_tlv *tlv)
 {
     docsis_buffer *out = w->out;
@@ -35,10 +41,18 @@ static bool native_generic(text_writer *w, const docsis_tlv *tlv)
            docsis_put_text(out, " TlvLength ") && docsis_put_uint(out, tlv->length) &&
            docsis_put_text(out, " TlvValue 0x") && docsis_put_hex(out, tlv->value, tlv->length) &&
            docsis_put(out, ';') &&
-           (tlv->symbol == NULL ||
-            (docsis_put_text(out, " /* ") && docsis_put_text(out, tlv->symbol->name) &&
-             docsis_put_text(out, " */"))) &&
+           put_comment(w, tlv->symbol != NULL ? tlv->symbol->name : NULL) &&
            docsis_put(out, '\n');
+}
+
+/* Label of an object that is written numerically since other MIBs use its name too. */
+static const char *ambiguous_label(const text_writer *w, const docsis_varbind *vb)
+{
+    int used;
+    const docsis_mib_node *node = docsis_mib_walk(vb->arcs, vb->arc_count, &used);
+
+    return node != NULL && node->ambiguous && w->options->oid_form == DOCSIS_OID_NAMES
+           ? node->label : NULL;
 }
 
 static bool native_varbind(text_writer *w, const docsis_tlv *tlv)
@@ -47,11 +61,8 @@ static bool native_varbind(text_writer *w, const docsis_tlv *tlv)
     const char *label;
 
     return docsis_varbind_read(tlv->value, tlv->length, &vb) &&
-           docsis_put_varbind_text(w->out, &vb, w->options, &label) &&
-           docsis_put(w->out, ';') &&
-           (label == NULL ||
-            (docsis_put_text(w->out, " /* ") && docsis_put_text(w->out, label) &&
-             docsis_put_text(w->out, " */"))) &&
+           docsis_put_varbind_text(w->out, &vb, w->options, &label) && docsis_put(w->out, ';') &&
+           put_comment(w, ambiguous_label(w, &vb)) && put_comment(w, label) &&
            docsis_put(w->out, '\n');
 }
 
@@ -135,10 +146,7 @@ static bool tool_varbind(text_writer *w, const docsis_tlv *tlv)
         return tool_generic(w, tlv);
     return docsis_put_text(w->out, "SnmpMibObject ") &&
            docsis_put_varbind_text(w->out, &vb, w->options, &label) && docsis_put(w->out, ';') &&
-           (label == NULL ||
-            (docsis_put_text(w->out, " /* ") && docsis_put_text(w->out, label) &&
-             docsis_put_text(w->out, " */"))) &&
-           docsis_put(w->out, '\n');
+           put_comment(w, label) && docsis_put(w->out, '\n');
 }
 
 /* A TLV that the docsis tool's table lacks: a name would not read back there. */

@@ -261,18 +261,22 @@ static bool encode_hex(docsis_context *context, const docsis_symbol *symbol,
 
 /* ---- addresses ------------------------------------------------------------- */
 
+/* Parts with a leading zero are octal, as inet_aton() and so the docsis tool have it. */
 bool docsis_ip4_parse(const char *text, size_t length, uint8_t address[4])
 {
     const char *end = text + length;
 
     for (int i = 0; i < 4; i++) {
         unsigned value = 0;
+        unsigned base = 10;
         int digits = 0;
 
         if (i > 0 && (text == end || *text++ != '.'))
             return false;
-        while (text < end && *text >= '0' && *text <= '9' && digits < 10) {
-            value = value * 10 + (unsigned) (*text++ - '0');
+        if (end - text >= 2 && *text == '0' && text[1] != '.')
+            base = 8;
+        while (text < end && *text >= '0' && *text < (char) ('0' + base) && digits < 10) {
+            value = value * base + (unsigned) (*text++ - '0');
             digits++;
             if (value > 255)
                 return false;

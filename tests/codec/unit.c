@@ -136,6 +136,7 @@ static void test_own_forms(void)
     bytes("Main { CmMic 0x00112233445566778899aabbccddeeff; EndOfDataMkr; Pad; Pad 2; }",
           "061000112233445566778899aabbccddeeffff000000");
     bytes("Main { Pad 0; }", "");
+    bytes("Main { SwUpgradeServer 010.0.0.1; }", "150408000001");
     bytes("Main { GenericTLV TlvCode 24 TlvLength 0 TlvValue 0x; }", "1800");
     bytes("Main { SwUpgradeFilename E\"a\\\\b\\\"c\\xe9\\x00\"; }", "0907615c622263e900");
     bytes("Main { SwUpgradeFilename \"a\\\\b\\\"c\\xe9\"; }", "090a61202062226320786539");
