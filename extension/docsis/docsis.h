@@ -280,6 +280,12 @@ bool docsis_is_mta(const uint8_t *config, size_t length);
 #define DOCSIS_MIC_IPV6_ADDRESS  0x01
 /* TLV 64 has a two-byte length, as allow_long_varbind writes it into CM configs. */
 #define DOCSIS_MIC_LONG_VARBIND  0x02
+/*
+ * Compute the Extended CMTS MIC where the config asks for one by a TLV 43.6: an
+ * explicit digest (43.6.3 present, any 16 bytes) is filled in; without one, TLV 7
+ * carries the extended digest. Without this flag 43.6 stays as it was given.
+ */
+#define DOCSIS_MIC_EXTENDED      0x04
 /* Internal, for comparisons only: an empty secret is allowed. */
 #define DOCSIS_MIC_EMPTY_SECRET  0x100
 
@@ -295,12 +301,15 @@ bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
 typedef enum docsis_mic_state {
     DOCSIS_MIC_ABSENT = 0,
     DOCSIS_MIC_OK,
-    DOCSIS_MIC_WRONG
+    DOCSIS_MIC_WRONG,
+    DOCSIS_MIC_UNSUPPORTED         /* Extended CMTS MIC of another kind than HMAC-MD5 */
 } docsis_mic_state;
 
 typedef struct docsis_verification {
     docsis_mic_state cm_mic;
-    docsis_mic_state cmts_mic;
+    docsis_mic_state cmts_mic;     /* also ok when TLV 7 is the right implicit extended MIC */
+    docsis_mic_state extended_mic; /* TLV 43.6, MULPIv3.1 C.1.1.18.1.6 */
+    bool extended_implicit;        /* 43.6 without a digest of its own */
     bool is_mta;                   /* MTA configs have no MIC: both absent */
 } docsis_verification;
 

@@ -49,31 +49,58 @@ static bool is_long_64(const uint8_t *config, size_t length, unsigned flags)
     return docsis_is_mta(config, length) || (flags & DOCSIS_MIC_LONG_VARBIND) != 0;
 }
 
-/* HMAC-MD5 of RFC 2104 over the covered TLVs of config; secret <= 64 bytes. */
+/* HMAC-MD5, RFC 2104; the secret has at most 64 bytes. */
+typedef struct hmac {
+    MD5_CTX md5;
+    uint8_t pad[64];
+} hmac;
+
+static bool hmac_begin(hmac *h, const uint8_t *secret, size_t secret_length)
+{
+    for (size_t i = 0; i < sizeof(h->pad); i++)
+        h->pad[i] = 0x36 ^ (i < secret_length ? secret[i] : 0);
+    return MD5_Init(&h->md5) && MD5_Update(&h->md5, h->pad, sizeof(h->pad));
+}
+
+static bool hmac_end(hmac *h, uint8_t digest[16])
+{
+    bool ok = MD5_Final(digest, &h->md5);
+
+    for (size_t i = 0; i < sizeof(h->pad); i++)
+        h->pad[i] ^= 0x36 ^ 0x5c;
+    ok = ok && MD5_Init(&h->md5) && MD5_Update(&h->md5, h->pad, sizeof(h->pad)) &&
+         MD5_Update(&h->md5, digest, 16) && MD5_Final(digest, &h->md5);
+    OPENSSL_cleanse(h, sizeof(*h));
+    return ok;
+}
+
+static bool hmac_cm_mic(hmac *h, const uint8_t cm_mic[16])
+{
+    static const uint8_t header[2] = {DOCSIS_CODE_CM_MIC, 16};
+
+    return MD5_Update(&h->md5, header, 2) && MD5_Update(&h->md5, cm_mic, 16);
+}
+
+/* The CMTS MIC of config; cm_mic NULL = there is none. */
 static bool cmts_mic(const uint8_t *config, size_t length, bool long_64, const uint8_t *secret,
                      size_t secret_length, unsigned flags, const uint8_t cm_mic[16],
                      uint8_t digest[16])
 {
-    uint8_t pad[64];
     bool present[256] = {false};
     size_t position = 0;
     item tlv;
-    MD5_CTX md5;
+    hmac h;
     bool ok;
 
     while (next_item(config, length, long_64, &position, &tlv))
         present[tlv.code] = true;
-    for (size_t i = 0; i < sizeof(pad); i++)
-        pad[i] = 0x36 ^ (i < secret_length ? secret[i] : 0);
-    ok = MD5_Init(&md5) && MD5_Update(&md5, pad, sizeof(pad));
+    ok = hmac_begin(&h, secret, secret_length);
     for (size_t i = 0; ok && i < sizeof(cmts_codes); i++) {
         uint8_t code = cmts_codes[i];
 
         if (code == DOCSIS_CODE_CM_MIC) {
-            static const uint8_t header[2] = {DOCSIS_CODE_CM_MIC, 16};
-
             if (cm_mic != NULL)
-                ok = MD5_Update(&md5, header, 2) && MD5_Update(&md5, cm_mic, 16);
+                ok = hmac_cm_mic(&h, cm_mic);
             continue;
         }
         if (code == CODE_IPV4_ADDRESS && (flags & DOCSIS_MIC_IPV6_ADDRESS) != 0 &&
@@ -82,17 +109,109 @@ static bool cmts_mic(const uint8_t *config, size_t length, bool long_64, const u
         position = 0;
         while (present[code] && ok && next_item(config, length, long_64, &position, &tlv)) {
             if (tlv.code == code)
-                ok = MD5_Update(&md5, config + tlv.offset, tlv.size);
+                ok = MD5_Update(&h.md5, config + tlv.offset, tlv.size);
         }
     }
-    ok = ok && MD5_Final(digest, &md5);
-    for (size_t i = 0; i < sizeof(pad); i++)
-        pad[i] ^= 0x36 ^ 0x5c;
-    ok = ok && MD5_Init(&md5) && MD5_Update(&md5, pad, sizeof(pad)) &&
-         MD5_Update(&md5, digest, 16) && MD5_Final(digest, &md5);
-    OPENSSL_cleanse(pad, sizeof(pad));
-    OPENSSL_cleanse(&md5, sizeof(md5));
-    return ok;
+    return hmac_end(&h, digest) && ok;
+}
+
+/* ---- Extended CMTS MIC, TLV 43.6: MULPIv3.1 C.1.1.18.1.6 and D.2.1 -------------- */
+
+#define HMAC_TYPE_MD5 1
+
+typedef struct extended {
+    bool found;
+    uint8_t hmac_type;
+    const uint8_t *bitmap;       /* bit t, from the top of the first byte: TLV t is covered */
+    size_t bitmap_length;
+    size_t digest;               /* offset of the explicit digest in the config */
+    size_t digest_length;
+    bool is_explicit;
+} extended;
+
+/* The sub-TLV of a run of TLVs with one-byte lengths; false = none, or a broken run. */
+static bool find_member(const uint8_t *config, size_t position, size_t end, uint8_t code,
+                        size_t *value, size_t *value_length)
+{
+    bool found = false;
+
+    while (position < end) {
+        if (end - position < 2 || config[position + 1] > end - position - 2)
+            return false;
+        if (config[position] == code && !found) {
+            found = true;
+            *value = position + 2;
+            *value_length = config[position + 1];
+        }
+        position += 2u + config[position + 1];
+    }
+    return found;
+}
+
+/* Looks for 43.6 in a TLV 43 of CableLabs (8 = ffffff). */
+static extended find_extended(const uint8_t *config, size_t length, bool long_64)
+{
+    extended e = {.found = false};
+    size_t position = 0;
+    size_t at, n, vendor, vendor_length;
+    item tlv;
+
+    while (!e.found && next_item(config, length, long_64, &position, &tlv)) {
+        size_t end = tlv.offset + tlv.size;
+
+        if (tlv.code != 43 ||
+            !find_member(config, tlv.offset + 2, end, 8, &vendor, &vendor_length) ||
+            vendor_length != 3 || memcmp(config + vendor, "\xff\xff\xff", 3) != 0 ||
+            !find_member(config, tlv.offset + 2, end, 6, &at, &n))
+            continue;
+        end = at + n;
+        e.found = true;
+        e.is_explicit = find_member(config, at, end, 3, &e.digest, &e.digest_length);
+        if (find_member(config, at, end, 1, &vendor, &vendor_length) && vendor_length == 1)
+            e.hmac_type = config[vendor];
+        if (find_member(config, at, end, 2, &vendor, &vendor_length)) {
+            e.bitmap = config + vendor;
+            e.bitmap_length = vendor_length;
+        }
+    }
+    return e;
+}
+
+static bool is_covered(const extended *e, uint8_t code)
+{
+    return code / 8u < e->bitmap_length && (e->bitmap[code / 8] & 0x80 >> code % 8) != 0;
+}
+
+/* Its digest: the covered TLVs in file order, an explicit digest counted as zeros. */
+static bool extended_mic(const uint8_t *config, size_t length, bool long_64, const extended *e,
+                         const uint8_t *secret, size_t secret_length, const uint8_t *cm_mic,
+                         uint8_t digest[16])
+{
+    static const uint8_t zeros[255];
+    size_t position = 0;
+    item tlv;
+    hmac h;
+    bool ok = hmac_begin(&h, secret, secret_length);
+
+    while (ok && next_item(config, length, long_64, &position, &tlv)) {
+        size_t end = tlv.offset + tlv.size;
+
+        if (tlv.code == 0 || tlv.code == DOCSIS_CODE_CM_MIC || tlv.code == DOCSIS_CODE_CMTS_MIC ||
+            !is_covered(e, tlv.code))
+            continue;
+        if (e->is_explicit && e->digest >= tlv.offset && e->digest < end) {
+            size_t behind = e->digest + e->digest_length;
+
+            ok = MD5_Update(&h.md5, config + tlv.offset, e->digest - tlv.offset) &&
+                 MD5_Update(&h.md5, zeros, e->digest_length) &&
+                 MD5_Update(&h.md5, config + behind, end - behind);
+        } else {
+            ok = MD5_Update(&h.md5, config + tlv.offset, tlv.size);
+        }
+    }
+    if (ok && cm_mic != NULL && !e->is_explicit && is_covered(e, DOCSIS_CODE_CM_MIC))
+        ok = hmac_cm_mic(&h, cm_mic);
+    return hmac_end(&h, digest) && ok;
 }
 
 static bool digest_error(docsis_error *error)
@@ -133,13 +252,35 @@ static bool put_settings(const uint8_t *config, size_t length, bool long_64, doc
     return docsis_put_bytes(out, config + run, position - run);
 }
 
+/* Can this Extended CMTS MIC be computed? */
+static bool check_extended(const extended *e, docsis_error *error)
+{
+    const char *why = NULL;
+
+    if (e->hmac_type != HMAC_TYPE_MD5)
+        why = "Its HMAC type (43.6.1) is not 1, HMAC-MD5.";
+    else if (e->bitmap == NULL)
+        why = "It has no bitmap (43.6.2).";
+    else if (e->is_explicit && e->digest_length != 16)
+        why = "Its digest (43.6.3) must have 16 bytes, for example zeros.";
+    else if (e->is_explicit && is_covered(e, DOCSIS_CODE_CM_MIC))
+        why = "An explicit digest cannot cover TLV 6: bit 6 of the bitmap must be clear.";
+    if (why == NULL)
+        return true;
+    docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0, "cannot compute the Extended CMTS MIC");
+    docsis_error_detail(error, "%s", why);
+    return false;
+}
+
 bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
                  size_t secret_length, unsigned flags, docsis_buffer *out, docsis_error *error)
 {
     size_t start = out->length;
     bool long_64 = is_long_64(config, length, flags);
+    extended e = {.found = false};
     size_t settings;
     uint8_t *tail;
+    bool ok;
 
     if (!check_secret(secret_length, flags, error) ||
         !docsis_check_top(config, length, long_64, error))
@@ -162,13 +303,27 @@ bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
         return false;
     }
     tail = out->data + out->length;
+    if ((flags & DOCSIS_MIC_EXTENDED) != 0)
+        e = find_extended(out->data + start, settings, long_64);
+    if (e.found && !check_extended(&e, error)) {
+        out->length = start;
+        return false;
+    }
+    ok = !e.found || !e.is_explicit ||
+         extended_mic(out->data + start, settings, long_64, &e, secret, secret_length, NULL,
+                      out->data + start + e.digest);
     tail[0] = DOCSIS_CODE_CM_MIC;
     tail[1] = 16;
     tail[18] = DOCSIS_CODE_CMTS_MIC;
     tail[19] = 16;
-    if (MD5(out->data + start, settings, tail + 2) == NULL ||
-        !cmts_mic(out->data + start, settings, long_64, secret, secret_length, flags, tail + 2,
-                  tail + 20)) {
+    ok = ok && MD5(out->data + start, settings, tail + 2) != NULL;
+    if (e.found && !e.is_explicit)
+        ok = ok && extended_mic(out->data + start, settings, long_64, &e, secret, secret_length,
+                                tail + 2, tail + 20);
+    else
+        ok = ok && cmts_mic(out->data + start, settings, long_64, secret, secret_length, flags,
+                            tail + 2, tail + 20);
+    if (!ok) {
         out->length = start;
         return digest_error(error);
     }
@@ -218,6 +373,32 @@ static const uint8_t *find_mic(const uint8_t *config, size_t length, bool long_6
     return *count == 1 ? value : NULL;
 }
 
+static bool verify_extended(const uint8_t *config, size_t length, bool long_64,
+                            const uint8_t *secret, size_t secret_length, const uint8_t *cm_mic,
+                            const uint8_t *cmts_mic, docsis_verification *result)
+{
+    extended e = find_extended(config, length, long_64);
+    const uint8_t *stored;
+    uint8_t digest[16];
+
+    if (!e.found)
+        return true;
+    result->extended_implicit = !e.is_explicit;
+    if (e.hmac_type != HMAC_TYPE_MD5 || e.bitmap == NULL) {
+        result->extended_mic = DOCSIS_MIC_UNSUPPORTED;
+        return true;
+    }
+    stored = !e.is_explicit ? cmts_mic : e.digest_length == 16 ? config + e.digest : NULL;
+    if (!extended_mic(config, length, long_64, &e, secret, secret_length, cm_mic, digest))
+        return false;
+    result->extended_mic = stored != NULL && CRYPTO_memcmp(stored, digest, 16) == 0
+                           ? DOCSIS_MIC_OK : DOCSIS_MIC_WRONG;
+    /* The implicit form stands in TLV 7, in the place of the older MIC. */
+    if (!e.is_explicit && result->extended_mic == DOCSIS_MIC_OK)
+        result->cmts_mic = DOCSIS_MIC_OK;
+    return true;
+}
+
 bool docsis_verify(const uint8_t *config, size_t length, const uint8_t *secret,
                    size_t secret_length, unsigned flags, docsis_verification *result,
                    docsis_error *error)
@@ -248,7 +429,8 @@ bool docsis_verify(const uint8_t *config, size_t length, const uint8_t *secret,
         result->cmts_mic = cmts != NULL && CRYPTO_memcmp(cmts, digest, 16) == 0
                            ? DOCSIS_MIC_OK : DOCSIS_MIC_WRONG;
     }
-    return true;
+    return verify_extended(config, length, long_64, secret, secret_length, cm, cmts, result) ||
+           digest_error(error);
 }
 
 /* ---- MTA hash ---------------------------------------------------------------- */

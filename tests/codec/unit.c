@@ -298,6 +298,49 @@ static void test_seal(void)
     free(sealed.data);
 }
 
+/* Settings, the TLV 43 with a digest of its own, the TLV 43 without. */
+#define EXTENDED_SETTINGS "Main { NetworkAccess 1; " \
+    "UsServiceFlow { UsServiceFlowRef 1; QosParamSetType 7; } " \
+    "DsServiceFlow { DsServiceFlowRef 2; QosParamSetType 7; } " \
+    "GenericTLV TlvCode 59 TlvLength 16 TlvValue 0x00000000000000000000000000000000; " \
+    "VendorSpecific { VendorIdentifier 0xffffff; ExtendedCMTSMICConfiguration { " \
+    "ExtendedCMTSMICHMACDigestType 1; ExtendedCMTSMICHMACBitmap 0x100000c000100010; "
+
+static void test_extended(void)
+{
+    static const uint8_t digest[16] = {0x77, 0x0f, 0xce, 0x9e, 0xce, 0x7d, 0xfa, 0x55,
+                                       0xb7, 0xc7, 0xb6, 0xe3, 0xd6, 0xc7, 0xaf, 0xc3};
+    static const uint8_t implicit[16] = {0xe8, 0x7f, 0x3c, 0x11, 0xc2, 0x69, 0x30, 0x08,
+                                         0x40, 0x6a, 0xa3, 0xb6, 0x71, 0x9c, 0x53, 0xcd};
+    const uint8_t *secret = (const uint8_t *) "DOCSIS";
+    docsis_buffer sealed = {.grow = docsis_grow_malloc};
+    docsis_verification v;
+
+    parse(EXTENDED_SETTINGS "ExtendedCMTSMICHMACDigest 0x00000000000000000000000000000000; } } }",
+          NULL);
+    tap_ok(docsis_seal(out.data, out.length, secret, 6, DOCSIS_MIC_EXTENDED, &sealed, &error) &&
+           memcmp(sealed.data + out.length - 16, digest, 16) == 0, "explicit Extended CMTS MIC");
+    tap_ok(docsis_verify(sealed.data, sealed.length, secret, 6, 0, &v, &error) &&
+           v.cm_mic == DOCSIS_MIC_OK && v.cmts_mic == DOCSIS_MIC_OK &&
+           v.extended_mic == DOCSIS_MIC_OK && !v.extended_implicit, "it verifies");
+    sealed.length = 0;
+    tap_ok(docsis_seal(out.data, out.length, secret, 6, 0, &sealed, &error) &&
+           docsis_verify(sealed.data, sealed.length, secret, 6, 0, &v, &error) &&
+           v.cmts_mic == DOCSIS_MIC_OK && v.extended_mic == DOCSIS_MIC_WRONG,
+           "without the flag the digest stays as given");
+    parse(EXTENDED_SETTINGS "} } }", NULL);
+    sealed.length = 0;
+    tap_ok(docsis_seal(out.data, out.length, secret, 6, DOCSIS_MIC_EXTENDED, &sealed, &error) &&
+           memcmp(sealed.data + out.length + 20, implicit, 16) == 0, "implicit Extended CMTS MIC");
+    tap_ok(docsis_verify(sealed.data, sealed.length, secret, 6, 0, &v, &error) &&
+           v.cmts_mic == DOCSIS_MIC_OK && v.extended_mic == DOCSIS_MIC_OK && v.extended_implicit,
+           "it verifies");
+    tap_ok(docsis_verify(sealed.data, sealed.length, secret, 5, 0, &v, &error) &&
+           v.cmts_mic == DOCSIS_MIC_WRONG && v.extended_mic == DOCSIS_MIC_WRONG,
+           "with another secret it does not");
+    free(sealed.data);
+}
+
 static void json_refused(const char *json, int column)
 {
     bool ok;
@@ -366,6 +409,7 @@ int main(void)
     test_oids();
     test_reading();
     test_seal();
+    test_extended();
     test_json();
     test_buffers();
     free(out.data);
