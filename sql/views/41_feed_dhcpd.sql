@@ -135,6 +135,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_members(nmsp.pool) IS 'Feed dhcpd: who may have an address of this pool.';
 
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_text(pool nmsp.pool) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    -- What dhcpd's parser sees: no strings, no comments.
+    code text := regexp_replace(pool.dhcpd_text, '"([^"\\]|\\.)*"|#[^\n]*', ' ', 'g');
+    word text := substring(code FROM '(?i)\m(include|execute)\M');
+    depth int := 0;
+    brace text;
+BEGIN
+    IF word IS NOT NULL THEN
+        PERFORM nmsp.refuse('42501', format('dhcpd_text of pool %s must not use "%s"', pool.network, word),
+            'dhcpd runs as root: it would read other files or run programs for whoever may change a pool.',
+            format('UPDATE nmsp.pool SET dhcpd_text = ... WHERE id = %s, without it.', pool.id), 'pool');
+    END IF;
+    FOR brace IN SELECT m[1] FROM regexp_matches(code, '[{}]', 'g') m LOOP
+        depth := depth + CASE brace WHEN '{' THEN 1 ELSE -1 END;
+        IF depth < 0 THEN
+            PERFORM nmsp.refuse('42601', format('dhcpd_text of pool %s closes a brace that it did not open', pool.network),
+                'The text must stay inside its subnet.',
+                format('UPDATE nmsp.pool SET dhcpd_text = ... WHERE id = %s, with balanced braces.', pool.id), 'pool');
+        END IF;
+    END LOOP;
+    RETURN pool.dhcpd_text;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_text(nmsp.pool) IS
+'Feed dhcpd: the pool''s further statements. Errors: 42501 it includes a file or runs a program, 42601 it leaves its subnet; everything else is dhcpd''s to judge.';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -144,10 +174,11 @@ BEGIN ATOMIC
         E'    option domain-name-servers ' || nmsp_feed.dhcpd_list((pool).dns_server) || E';\n',
         CASE WHEN (pool).lease_time IS NOT NULL THEN format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', (pool).lease_time) END,
         E'    pool {\n' || nmsp_feed.dhcpd_members(pool) || nmsp_feed.dhcpd_ranges(pool) || E'    }\n',
-        CASE WHEN (pool).dhcpd_text <> '' THEN (pool).dhcpd_text || E'\n' END,
-        E'  }\n',
-        -- Only the gateway itself may ask who has an address (source verification).
-        CASE WHEN (pool).router IS NOT NULL THEN format(E'  subnet %s netmask 255.255.255.255 { allow leasequery; }\n', host((pool).router)) END);
+        CASE WHEN (pool).dhcpd_text <> '' THEN nmsp_feed.dhcpd_text(pool) || E'\n' END,
+        -- Only the gateway itself may ask who has an address (source verification): giaddr.
+        (SELECT format(E'    if packet(24, 4) = %s { allow leasequery; }\n', pg_catalog.string_agg(pg_catalog.to_hex(o::int), ':' ORDER BY n))
+           FROM pg_catalog.string_to_table(host((pool).router), '.') WITH ORDINALITY u(o, n) HAVING count(*) = 4),
+        E'  }\n');
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool) IS 'Feed dhcpd: the subnet of one pool.';
 
