@@ -42,8 +42,10 @@ nmsp_buffer_cstring(docsis_buffer *buffer)
 {
     if (buffer->length == buffer->capacity)
         grow_palloc(buffer, buffer->length + 1);
-    buffer->data[buffer->length] = '\0';
-    return (char *)buffer->data + VARHDRSZ;
+    /* Type output functions must return a chunk of their own: callers such as EXPLAIN free it. */
+    memmove(buffer->data, buffer->data + VARHDRSZ, buffer->length - VARHDRSZ);
+    buffer->data[buffer->length - VARHDRSZ] = '\0';
+    return (char *)buffer->data;
 }
 
 static int

@@ -14,7 +14,10 @@
 /* A buffer in CurrentMemoryContext whose first VARHDRSZ bytes are left for a varlena header. */
 void nmsp_buffer_init(docsis_buffer *buffer, Size expected);
 
-/* The buffer as a varlena (bytea, text, docsis.config), or as a zero-terminated string. */
+/*
+ * The buffer as a varlena (bytea, text, docsis.config), or as a zero-terminated string that may be
+ * freed; its contents are void after that.
+ */
 struct varlena *nmsp_buffer_varlena(docsis_buffer *buffer);
 char *nmsp_buffer_cstring(docsis_buffer *buffer);
 
