@@ -10,6 +10,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
@@ -125,6 +126,23 @@ copy_rows(feed_rows *rows, MemoryContext block)
     MemoryContextSwitchTo(old);
 }
 
+/* A parameter as datum. Daemons may say anything: what is no text in this database's encoding must
+ * not get into a table, so wrong bytes become question marks. */
+static Datum
+parameter(const feed_value *value)
+{
+    text *result = cstring_to_text_with_len(value->data, value->len);
+    char *bytes = VARDATA(result);
+    int len = (int)value->len;
+    int at = 0;
+
+    if (value->binary)
+        return PointerGetDatum(result);
+    while ((at += pg_encoding_verifymbstr(GetDatabaseEncoding(), bytes + at, len - at)) < len)
+        bytes[at++] = '?';
+    return PointerGetDatum(result);
+}
+
 static void
 run(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows, MemoryContext block)
 {
@@ -144,8 +162,7 @@ run(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_ro
     plan = get_plan(sql, params, n);
     for (int i = 0; i < n; i++) {
         nulls[i] = params[i].data ? ' ' : 'n';
-        values[i] = params[i].data ? PointerGetDatum(cstring_to_text_with_len(params[i].data, params[i].len))
-                                   : (Datum)0;
+        values[i] = params[i].data ? parameter(&params[i]) : (Datum)0;
     }
     result = SPI_execute_plan(plan, values, nulls, false, 0);
     if (result < 0)

@@ -44,11 +44,13 @@ SELECT nmsp_feed.install_triggers();
 
 # Refuses every file that says "broken", in the manner of a daemon: file, line, words.
 CHECK = r"""#!/bin/sh
-if [ -e "$1/slow" ]; then sleep 30; fi
+touch "$1/validating"
+while [ -e "$1/slow" ]; do sleep 0.05; done
+rm -f "$1/validating"
 cd "$1/next" || exit 9
-bad=$(grep -rl broken . | head -1)
+bad=$(grep -rl broken . | sort | head -1)
 [ -z "$bad" ] && exit 0
-echo "${bad#./} line 1: semicolon expected."
+printf '%s line 1: semicolon expected. \377\n' "${bad#./}"
 exit 1
 """
 
@@ -290,7 +292,7 @@ def sets(t, bed):
     bed.db.wait_for("SELECT count(*) FROM nmsp_feed.quarantine WHERE feed = 'toyset'", "1")
     t.is_(os.readlink(os.path.join(bed.set, "current")), second, "a refused set leaves the generation in service")
     t.is_(os.stat(os.path.join(bed.set, "ready")).st_mtime_ns, ready, "and the daemon is left alone")
-    t.like(bed.status("toyset", "error"), r"d2/f2\.conf line 1: semicolon expected", "status shows the daemon's message")
+    t.like(bed.status("toyset", "error"), r"d2/f2\.conf line 1: semicolon expected. \?$", "status shows the daemon's message")
     old = bed.in_set(2)
     bed.sql("UPDATE public.toy SET body = 'the rest goes on' WHERE id BETWEEN 4 AND 5")
     wait_until(lambda: bed.in_set(5), lambda text: text == "the rest goes on\n", 10, "the rest")
@@ -331,12 +333,42 @@ def whole_set(t, bed):
     t.is_(bed.status("toyset", "error"), None, "it is tried again and the error clears")
 
 
+def child_runs(bed):
+    wait_until(lambda: os.path.exists(os.path.join(bed.set, "validating")), bool, 10, "the validator")
+
+
+def ranks(t, bed):
+    slow = os.path.join(bed.set, "slow")
+    write(slow, "")
+    bed.sql("UPDATE public.toy SET body = 'set waits' WHERE id = 6")
+    child_runs(bed)
+    bed.sql("UPDATE public.toy SET body = 'came meanwhile' WHERE id = 16")
+    t.ok(bed.in_set(6) != "set waits\n", "the set is not in service while it is validated")
+    os.unlink(slow)
+    wait_until(lambda: bed.in_set(6), lambda text: text == "set waits\n", 10, "the set")
+    t.is_(bed.file(16), "came meanwhile\n", "a lower rank is brought up to date before the set goes into service")
+    bed.settled()
+
+
+def kill_while_validating(t, bed):
+    slow = os.path.join(bed.set, "slow")
+    write(slow, "")
+    before = bed.in_set(17)
+    bed.sql("UPDATE public.toy SET body = 'killed' WHERE id BETWEEN 17 AND 18")
+    child_runs(bed)
+    bed.db.kill9(int(bed.feeder()))
+    bed.db.wait_up()
+    t.is_(bed.in_set(17), before, "kill -9 while a set is validated: the old generation stays")
+    os.unlink(slow)
+    wait_until(lambda: (bed.in_set(17), bed.in_set(18)), lambda got: got == ("killed\n", "killed\n"), 30, "the set after the kill")
+    bed.settled()
+    t.ok(len(glob.glob(bed.set + "/g-*")) <= 2, "and goes into service after it", glob.glob(bed.set + "/*"))
+
+
 def fast_stop(t, bed):
     write(os.path.join(bed.set, "slow"), "")
     bed.sql("UPDATE public.toy SET body = 'while a child runs' WHERE id = 6")
-    wait_until(lambda: bed.in_set(6) != "while a child runs\n" and bed.file(6) == "while a child runs\n" and
-               os.readlink(os.path.join(bed.set, "next")) != os.readlink(os.path.join(bed.set, "current")),
-               bool, 10, "the child")
+    child_runs(bed)
     begin = time.perf_counter()
     bed.db.stop("fast")
     took = time.perf_counter() - begin
@@ -399,7 +431,7 @@ def story(t, stack):
     stack.callback(lambda: t.diag(bed.db.log_tail(25)) if t.failed or sys.exc_info()[0] else None)
     bed.db  # the server runs from here on
     for part in (starts, latency, out_of_order, quarantine, symlink, tampered, kill_in_the_middle, sets, whole_set,
-                 fast_stop, brake, databases, pruned):
+                 ranks, kill_while_validating, fast_stop, brake, databases, pruned):
         t.diag(f"-- {part.__name__.replace('_', ' ')}")
         part(t, bed)
 
