@@ -208,7 +208,7 @@ typedef struct docsis_symbol docsis_symbol;   /* see symbol.h */
 /* Facts of a symbol; NULL-safe: "" / DOCSIS_T_GENERIC for NULL. */
 const char *docsis_symbol_name(const docsis_symbol *symbol);
 const char *docsis_symbol_path(const docsis_symbol *symbol);      /* "24.8" */
-const char *docsis_symbol_spec(const docsis_symbol *symbol);      /* reference to the specification */
+const char *docsis_symbol_spec(const docsis_symbol *symbol);      /* "MULPIv3.0-I24 Annex C..." */
 docsis_type docsis_symbol_type(const docsis_symbol *symbol);
 const char *docsis_type_name(docsis_type type);                   /* "u8", "ipv4_list", ... */
 bool docsis_symbol_limits(const docsis_symbol *symbol, uint32_t *minimum, uint32_t *maximum);

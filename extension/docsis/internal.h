@@ -249,7 +249,7 @@ bool docsis_encode_snmp_write(docsis_context *context, const docsis_symbol *symb
 int docsis_ber_signed(int32_t value, uint8_t out[5]);
 int docsis_ber_unsigned(uint32_t value, uint8_t out[5]);
 bool docsis_ber_number(const docsis_varbind *varbind, int64_t *value);
-/* Length of `octets` against the SIZE of a MIB object: error when too long, else maybe a warning. */
+/* `octets` against the SIZE of a MIB object: error when too long, else maybe a warning. */
 bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, size_t octets,
                        size_t offset);
 /* Would docsis_check_size() accept the string of this varbind? True for other types. */

@@ -317,7 +317,8 @@ static bool read_name(json_reader *r, const char *p, const docsis_symbol *group,
         return true;
     docsis_error_set(r->error, DOCSIS_UNKNOWN_NAME, token.offset, "unknown symbol \"%.*s\"",
                      (int) (token.length < 80 ? token.length : 80), token.start);
-    docsis_error_hint(r->error, "An unknown TLV can be written as {\"t\":\"code\",\"hex\":\"...\"}.");
+    docsis_error_hint(r->error, "An unknown TLV can be written as "
+                      "{\"t\":\"code\",\"hex\":\"...\"}.");
     return false;
 }
 

@@ -128,7 +128,8 @@ static bool put_snmp_write(docsis_buffer *out, const docsis_tlv *tlv)
 
     return docsis_oid_from_tlv(tlv->value, tlv->length, 1, arcs, &count) &&
            docsis_put_text(out, "{\"oid\":\"") &&
-           docsis_put_oid_numeric(out, arcs, count, false) && docsis_put_text(out, "\",\"value\":") &&
+           docsis_put_oid_numeric(out, arcs, count, false) &&
+           docsis_put_text(out, "\",\"value\":") &&
            docsis_put_uint(out, tlv->value[tlv->length - 1]) && docsis_put(out, '}');
 }
 

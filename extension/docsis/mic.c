@@ -468,15 +468,16 @@ static size_t own_hash_size(const uint8_t *config, size_t length)
 {
     for (int kind = DOCSIS_MTA_HASH_NA; kind <= DOCSIS_MTA_HASH_IETF; kind++) {
         size_t size = hash_prefix[kind].length + 20u;
-        const uint8_t *tlv = config + length - 3 - size;
         uint8_t digest[20];
         SHA_CTX sha;
 
-        if (length < size + 6 || memcmp(tlv, hash_prefix[kind].bytes, hash_prefix[kind].length) != 0)
+        if (length < size + 6 ||
+            memcmp(config + length - 3 - size, hash_prefix[kind].bytes,
+                   hash_prefix[kind].length) != 0)
             continue;
         if (SHA1_Init(&sha) && SHA1_Update(&sha, config, length - 3 - size) &&
             SHA1_Update(&sha, closing, 3) && SHA1_Final(digest, &sha) &&
-            memcmp(digest, tlv + hash_prefix[kind].length, 20) == 0)
+            memcmp(digest, config + length - 3 - 20, 20) == 0)
             return size;
     }
     return 0;

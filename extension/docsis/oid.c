@@ -180,7 +180,8 @@ static int64_t fixed_size(const docsis_mib_node *column)
 {
     const docsis_range *range = &docsis_mib_ranges[column->range_base];
 
-    if (column->type != DOCSIS_MIB_OCTETSTR || column->range_count != 1 || range->low != range->high)
+    if (column->type != DOCSIS_MIB_OCTETSTR || column->range_count != 1 ||
+        range->low != range->high)
         return -1;
     return range->low;
 }

@@ -323,7 +323,7 @@ static bool parse_generic(parser *p, size_t text)
         ok = parse_generic_string(p, true);
     else
         ok = unexpected(p, inner ? "\"TlvLength\" or \"TlvType\""
-                                 : "\"TlvLength\", \"TlvType\", \"TlvString\" or a group in braces");
+                                 : "\"TlvLength\", \"TlvType\", \"TlvString\" or a group");
     return ok && end_tlv(p, header, octets, "GenericTLV", text, false) &&
            expect(p, DOCSIS_TOK_SEMICOLON, "\";\"");
 }

@@ -57,8 +57,8 @@ static bool malformed(const uint8_t *config, size_t length, size_t position, doc
 static bool bytes_after_end(const uint8_t *config, size_t position, docsis_error *error)
 {
     docsis_error_set(error, DOCSIS_MALFORMED, position, "malformed DOCSIS configuration");
-    docsis_error_detail(error, "Byte 0x%02x at offset %zu stands behind the end-of-data mark, where "
-                        "only zeros are allowed.", config[position], position);
+    docsis_error_detail(error, "Byte 0x%02x at offset %zu stands behind the end-of-data mark, "
+                        "where only zeros are allowed.", config[position], position);
     return false;
 }
 

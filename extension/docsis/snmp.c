@@ -127,8 +127,8 @@ static bool too_long(docsis_context *context, const docsis_varbind_place *place,
     docsis_error_detail(error, "It has %zu bytes; at most %d are possible.", length,
                         place->may_be_long ? 65535 : 255);
     if (!place->may_be_long)
-        docsis_error_hint(error, "In a cable modem's file TLV 64 means something else. Where modems "
-                          "are known to read long varbinds, they can be allowed by an option.");
+        docsis_error_hint(error, "In a cable modem's file TLV 64 means something else. Where "
+                          "modems are known to read long varbinds, an option allows them.");
     return false;
 }
 

@@ -93,8 +93,8 @@ bool docsis_error_type(docsis_context *context, const docsis_symbol *symbol,
 {
     docsis_error *error = context->error;
 
-    docsis_error_set(error, DOCSIS_TYPE_MISMATCH, token->offset, "value of \"%s\" has the wrong type",
-                     symbol->name);
+    docsis_error_set(error, DOCSIS_TYPE_MISMATCH, token->offset,
+                     "value of \"%s\" has the wrong type", symbol->name);
     docsis_error_symbol(error, symbol->name);
     docsis_error_detail(error, "\"%s\" takes %s, not %s.", symbol->name, wanted(symbol->type),
                         docsis_token_name(token->kind));

@@ -266,14 +266,15 @@ static bool put_address_list(docsis_buffer *out, const docsis_tlv *tlv, size_t o
 }
 
 /* A string as the docsis tool prints it: raw, up to the first zero. */
-static bool put_tool_string(docsis_buffer *out, const docsis_tlv *tlv, bool valid_utf8)
+static bool put_tool_string(docsis_buffer *out, const docsis_tlv *tlv,
+                            const docsis_text_options *options)
 {
     const uint8_t *zero = tlv->length > 0 ? memchr(tlv->value, 0, tlv->length) : NULL;
     size_t length = zero != NULL ? (size_t) (zero - tlv->value) : tlv->length;
 
     if (!docsis_put(out, '"'))
         return false;
-    if (!valid_utf8)
+    if (!options->valid_utf8)
         return docsis_put_bytes(out, tlv->value, length) && docsis_put(out, '"');
     for (size_t i = 0; i < length;) {
         int n = docsis_utf8_length(tlv->value + i, length - i);
@@ -307,9 +308,9 @@ bool docsis_put_value(docsis_buffer *out, const docsis_tlv *tlv,
         case DOCSIS_T_U32:
             return docsis_put_uint(out, number(v, n));
         case DOCSIS_T_STR:
-            return tool ? put_tool_string(out, tlv, options->valid_utf8) : docsis_put_quoted(out, v, n);
+            return tool ? put_tool_string(out, tlv, options) : docsis_put_quoted(out, v, n);
         case DOCSIS_T_STRZ:
-            return tool ? put_tool_string(out, tlv, options->valid_utf8) : docsis_put_quoted(out, v, n - 1);
+            return tool ? put_tool_string(out, tlv, options) : docsis_put_quoted(out, v, n - 1);
         case DOCSIS_T_HEX:
         case DOCSIS_T_MD5:
             return docsis_put_text(out, "0x") && docsis_put_hex(out, v, n);

@@ -56,7 +56,8 @@ int main(int argc, char **argv)
     docsis_tlv tlv;
     const uint8_t *secret = (const uint8_t *) "DOCSIS";
 
-    snprintf(path, sizeof(path), "%s/templates/base-cm.rendered.txt", folder != NULL ? folder : ".");
+    snprintf(path, sizeof(path), "%s/templates/base-cm.rendered.txt", 
+             folder != NULL ? folder : ".");
     file = fopen(argc > 1 ? argv[1] : path, "rb");
     if (file == NULL) {
         printf("no text at %s\n", argc > 1 ? argv[1] : path);

@@ -45,7 +45,8 @@ static void add_random(bytes *b, size_t n)
     uint32_t kind = below(4);
 
     while (n-- > 0)
-        add(b, (uint8_t) (kind == 0 ? any() : kind == 1 ? 32 + below(95) : kind == 2 ? 'a' + below(26)
+        add(b, (uint8_t) (kind == 0 ? any() : kind == 1 ? 32 + below(95)
+                          : kind == 2 ? 'a' + below(26)
                                                                           : below(4)));
 }
 
@@ -125,7 +126,8 @@ static void add_members(bytes *b, const docsis_symbol *group, int depth)
     while (count-- > 0) {
         int code = group->child_min > group->child_max
                    ? (int) below(256)
-                   : group->child_min + (int) below((uint32_t) (group->child_max - group->child_min + 1));
+                   : group->child_min +
+                     (int) below((uint32_t) (group->child_max - group->child_min + 1));
         const docsis_symbol *child = docsis_child(group, (uint8_t) code);
 
         for (int tries = 0; child == NULL && tries < 3; tries++) {
@@ -480,7 +482,8 @@ int main(int argc, char **argv)
         make_config(&b);
         bad[5] += !read_mutant(&b, docsis_read_json, docsis_write_json);
     }
-    tap_ok(bad[0] == 0, "random configs round-trip: text, numeric text, JSON (%d failures)", bad[0]);
+    tap_ok(bad[0] == 0, "random configs round-trip: text, numeric text, JSON (%d failures)",
+           bad[0]);
     tap_ok(bad[1] == 0, "random configs seal and verify, changes show (%d failures)", bad[1]);
     tap_ok(bad[2] == 0, "mutated configs are read or refused (%d failures)", bad[2]);
     tap_ok(bad[3] == 0, "random bytes are read or refused (%d failures)", bad[3]);

@@ -19,7 +19,8 @@ def main():
     seed = os.environ.get('CODEC_SEED') or str(int.from_bytes(os.urandom(4), 'big'))
     properties += [seed, os.environ.get('CODEC_ROUNDS', '5000')]
     programs = [[os.path.join(build, 'unit')], properties,
-                [sys.executable, os.path.join(HERE, 'vectors.py'), os.path.join(build, 'codec_cli')]]
+                [sys.executable, os.path.join(HERE, 'vectors.py'),
+                 os.path.join(build, 'codec_cli')]]
     count = failed = 0
     for program in programs:
         name = os.path.basename(program[-1] if 'python' in program[0] else program[0])

@@ -140,7 +140,8 @@ static void test_own_forms(void)
     bytes("Main { GenericTLV TlvCode 24 TlvLength 0 TlvValue 0x; }", "1800");
     bytes("Main { SwUpgradeFilename E\"a\\\\b\\\"c\\xe9\\x00\"; }", "0907615c622263e900");
     bytes("Main { SwUpgradeFilename \"a\\\\b\\\"c\\xe9\"; }", "090a61202062226320786539");
-    bytes("Main { VendorSpecific { VendorIdentifier 0x001122; GenericTLV TlvCode 1 TlvString \"ab\"; } }",
+    bytes("Main { VendorSpecific { VendorIdentifier 0x001122; "
+          "GenericTLV TlvCode 1 TlvString \"ab\"; } }",
           "2b09080300112201026162");
     bytes("main{/* x **/MaxCPE 1;/**/}/* open", "120101");
 }
@@ -164,7 +165,8 @@ static void test_binding(void)
     bytes("Main { UpstreamEHQoSASF { TrafficPriority 5; } }", "5d03070105");
     bytes("Main { DownstreamEHQoSASF { TrafficPriority 5; } }", "5e03070105");
     bytes("Main { DsPacketClass { LLCPacketClassifier { EtherType 0x; } } }", "17040a020300");
-    bytes("Main { CMSSHServerConfigurationSettings { SSHCredentialSet { SshCmCdsCredentialSet 0x01; } } }",
+    bytes("Main { CMSSHServerConfigurationSettings { "
+          "SSHCredentialSet { SshCmCdsCredentialSet 0x01; } } }",
           "6700070300040100" "0101");
 }
 
@@ -248,7 +250,8 @@ static void test_reading(void)
     tap_ok(docsis_cursor_next(&cursor, &tlv, &error) == 0, "cursor ends");
     tap_ok(!docsis_check(cut, sizeof(cut), &error) && error.code == DOCSIS_MALFORMED &&
            error.offset == 3, "a TLV beyond the end");
-    tap_ok(!docsis_check(trail, sizeof(trail), &error) && error.offset == 5, "bytes after the end mark");
+    tap_ok(!docsis_check(trail, sizeof(trail), &error) && error.offset == 5,
+           "bytes after the end mark");
     tap_ok(docsis_check(NULL, 0, &error), "no bytes are a config without TLVs");
     tap_ok(docsis_symbol_count() >= 1548 && docsis_symbol_at(-1) == NULL &&
            docsis_symbol_at(docsis_symbol_count()) == NULL, "dictionary");
@@ -272,7 +275,8 @@ static void test_seal(void)
     sealed.length = 0;
     tap_ok(!docsis_seal(out.data, out.length, secret, 65, 0, &sealed, &error) &&
            error.code == DOCSIS_INVALID_ARGUMENT && sealed.length == 0, "a secret of 65 bytes");
-    tap_ok(docsis_seal(out.data, out.length, secret, 64, 0, &sealed, &error), "a secret of 64 bytes");
+    tap_ok(docsis_seal(out.data, out.length, secret, 64, 0, &sealed, &error),
+           "a secret of 64 bytes");
     tap_ok(docsis_seal(sealed.data, sealed.length, secret, 64, 0, &again, &error) &&
            again.length == sealed.length && memcmp(again.data, sealed.data, again.length) == 0,
            "sealing is idempotent");
@@ -371,9 +375,11 @@ static void test_json(void)
     json_bytes("[{\"n\":\"UsServiceFlow\",\"v\":[{\"t\":8,\"v\":5},{\"t\":\"24.6\",\"v\":7}]}]",
                "1809080400000005060107");
     json_bytes("[{\"t\":\"9\",\"v\":\"a\\u00e9\\ud83d\\ude00\\n\\\"\"}]", "090961c3a9f09f98800a22");
-    json_bytes("[{\"t\":\"11\",\"v\":{\"name\":\"sysContact.0\",\"type\":\"String\",\"value\":\"x\"}}]",
+    json_bytes("[{\"t\":\"11\",\"v\":{\"name\":\"sysContact.0\","
+               "\"type\":\"String\",\"value\":\"x\"}}]",
                "0b0f300d06082b06010201010400040178");
-    json_bytes("[{\"t\":\"36\",\"v\":\"1.2.3.4,5.6.7.8\"},{\"t\":\"250\",\"hex\":\"00ff\"},{\"n\":\"EndOfDataMkr\"},{\"n\":\"Pad\",\"v\":2}]",
+    json_bytes("[{\"t\":\"36\",\"v\":\"1.2.3.4,5.6.7.8\"},"
+               "{\"t\":\"250\",\"hex\":\"00ff\"},{\"n\":\"EndOfDataMkr\"},{\"n\":\"Pad\",\"v\":2}]",
                "24080102030405060708fa0200ffff0000");
     json_refused("", 1);
     json_refused("[{\"t\":\"3\",\"v\":1}", 17);

@@ -212,7 +212,7 @@ def render_mta(template):
 
 
 def outside_files(codec, tap):
-    folder = os.environ.get('NMSP_VECTORS', '')
+    folder = os.environ.get('NMSP_VECTORS') or os.path.join(HERE, '../../../shared/vectors')
     names = ['golden file verifies', 'golden file round-trips', 'rendered CM template',
              'MTA template without hash', 'MTA template, na hash', 'MTA template, eu hash']
     if not os.path.exists(os.path.join(folder, 'DOCSIS-GOLDEN.bin')):
