@@ -79,6 +79,7 @@ docsis_text(PG_FUNCTION_ARGS)
     else if (strcmp(style, "native") != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown text style \"%s\"", style),
+                        errdetail("The style is the layout of the text."),
                         errhint("Use native or docsis.")));
     if (strcmp(oid, "numeric") == 0)
         options.oid_form = DOCSIS_OID_NUMERIC;
@@ -87,6 +88,7 @@ docsis_text(PG_FUNCTION_ARGS)
     else if (strcmp(oid, "names") != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown form of object identifiers \"%s\"", oid),
+                        errdetail("SNMP objects are written in this form."),
                         errhint("Use names, numeric or iso.")));
     nmsp_buffer_init(&out, LENGTH(config) * 6);
     if (!docsis_write_text(BYTES(config), LENGTH(config), &options, &out, &error))
@@ -160,6 +162,7 @@ docsis_mta(PG_FUNCTION_ARGS)
     if (kind == lengthof(names))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown hash of an MTA file \"%s\"", hash),
+                        errdetail("The hash says which provisioning flow the MTA follows."),
                         errhint("Use none, na, eu or ietf.")));
     nmsp_buffer_init(&out, LENGTH(config) + 48);
     if (!docsis_mta_hash(BYTES(config), LENGTH(config), (docsis_mta_hash_kind)kind, &out, &error))
