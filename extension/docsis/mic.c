@@ -230,6 +230,7 @@ static bool check_secret(size_t length, unsigned flags, docsis_error *error)
     if (length > 64) {
         docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0, "shared secret is too long");
         docsis_error_detail(error, "It has %zu bytes; a shared secret has 1 to 64.", length);
+        docsis_error_hint(error, "Use the shared secret that is configured on the CMTS.");
         return false;
     }
     return true;
