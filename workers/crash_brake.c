@@ -1,8 +1,8 @@
 /*
  * crash_brake.c: a worker that crashes (SIGSEGV, SIGKILL) makes the postmaster restart the whole
- * server, at once and for ever. A file in the data directory tells the next run that the last one did
- * not end cleanly; it then waits before work: 2, 4, 8 ... 256 s. The file also stays when another
- * process crashed the server; those 2 s do no harm.
+ * server, at once and for ever. A file in the data directory tells the next run that the last one
+ * did not end cleanly; it then waits before work: 2, 4, 8 ... 256 s. The file also stays when
+ * another process crashed the server; those 2 s do no harm.
  */
 #include "workers/worker.h"
 
@@ -44,9 +44,9 @@ write_count(int count)
     FILE *out = fopen(file_name, "w");
 
     if (out == NULL || fprintf(out, "%d\n", count) < 0)
-        ereport(LOG, (errcode_for_file_access(),
-                      errmsg("could not write file \"%s\": %m", file_name),
-                      errdetail("A crashing worker would not be slowed down.")));
+        ereport(LOG,
+                (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", file_name),
+                 errdetail("A crashing worker would not be slowed down.")));
     if (out != NULL)
         fclose(out);
 }
@@ -75,12 +75,15 @@ nmsp_brake_enter(Oid database_oid)
     on_proc_exit(release, 0);
     wait_s = crashes < 8 ? 1 << crashes : LONGEST_WAIT_S;
     if (crashes > 0 && nmsp_crash_brake) {
-        ereport(LOG, (errmsg("nmsp feeder: the last %d runs did not end cleanly, waiting %d s", crashes, wait_s),
-                      errhint("Look for the crash earlier in this log; nmsp.crash_brake = off skips the wait.")));
+        ereport(LOG, (errmsg("nmsp feeder: the last %d runs did not end cleanly, waiting %d s",
+                             crashes, wait_s),
+                      errhint("Look for the crash earlier in this log; nmsp.crash_brake = off "
+                              "skips the wait.")));
         nmsp_slot_state("crash brake");
         until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_s * 1000L);
         while (GetCurrentTimestamp() < until) {
-            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000, PG_WAIT_EXTENSION);
+            WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000,
+                      PG_WAIT_EXTENSION);
             ResetLatch(MyLatch);
             CHECK_FOR_INTERRUPTS();
         }
@@ -92,7 +95,8 @@ nmsp_brake_enter(Oid database_oid)
 void
 nmsp_brake_alive(void)
 {
-    if (crashes > 0 && TimestampDifferenceExceeds(work_began, GetCurrentTimestamp(), FORGET_AFTER_MS)) {
+    if (crashes > 0 &&
+        TimestampDifferenceExceeds(work_began, GetCurrentTimestamp(), FORGET_AFTER_MS)) {
         crashes = 0;
         write_count(0);
     }

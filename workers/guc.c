@@ -17,23 +17,28 @@ bool nmsp_crash_brake = true;
 void
 nmsp_define_settings(void)
 {
-    DefineCustomStringVariable("nmsp.databases", "Databases that get a feeder, separated by commas.", NULL,
+    DefineCustomStringVariable("nmsp.databases",
+                               "Databases that get a feeder, separated by commas.", NULL,
                                &nmsp_databases, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
-    DefineCustomStringVariable("nmsp.role", "Role that workers connect as.",
-                               "Empty: the bootstrap superuser. In a database, workers run SQL with the "
-                               "rights of the owner of nmsp_feed.target.",
-                               &nmsp_role, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
-    DefineCustomStringVariable("nmsp.feed_roots", "Folders that feeders may write in, separated by commas.",
+    DefineCustomStringVariable(
+        "nmsp.role", "Role that workers connect as.",
+        "Empty: the bootstrap superuser. In a database, workers run SQL with the "
+        "rights of the owner of nmsp_feed.target.",
+        &nmsp_role, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+    DefineCustomStringVariable("nmsp.feed_roots",
+                               "Folders that feeders may write in, separated by commas.",
                                "The root of each target must be one of them or lie inside one.",
-                               &nmsp_feed_roots, "/etc/dhcp/nmsp, /srv/tftp, /var/lib/nmsp", PGC_SIGHUP,
-                               GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
-    DefineCustomStringVariable("nmsp.command_file", "File that says what the names of commands run.",
-                               "Lines of: name /path/of/program argument ...; %r in an argument is the "
-                               "target's root.",
-                               &nmsp_command_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
-    DefineCustomBoolVariable("nmsp.crash_brake", "Slows down a worker that crashed the server.",
-                             "Waits 2, 4, 8 ... 256 s before work when the last runs did not end cleanly.",
-                             &nmsp_crash_brake, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+                               &nmsp_feed_roots, "/etc/dhcp/nmsp, /srv/tftp, /var/lib/nmsp",
+                               PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+    DefineCustomStringVariable(
+        "nmsp.command_file", "File that says what the names of commands run.",
+        "Lines of: name /path/of/program argument ...; %r in an argument is the "
+        "target's root.",
+        &nmsp_command_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+    DefineCustomBoolVariable(
+        "nmsp.crash_brake", "Slows down a worker that crashed the server.",
+        "Waits 2, 4, 8 ... 256 s before work when the last runs did not end cleanly.",
+        &nmsp_crash_brake, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 }
 
 static void

@@ -54,8 +54,9 @@ want(const char *database)
     if (c == NULL) {
         c = find_child("");
         if (c == NULL) {
-            ereport(LOG, (errmsg("nmsp.databases names more than %d databases, \"%s\" gets no feeder",
-                                 NMSP_SLOTS - 1, database)));
+            ereport(LOG,
+                    (errmsg("nmsp.databases names more than %d databases, \"%s\" gets no feeder",
+                            NMSP_SLOTS - 1, database)));
             return;
         }
         memset(c, 0, sizeof(*c));
@@ -75,8 +76,9 @@ read_list(void)
     for (int i = 1; i < NMSP_SLOTS; i++)
         children[i].wanted = false;
     if (!SplitIdentifierString(copy, ',', &names))
-        ereport(LOG, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                      errmsg("setting nmsp.databases is not a list of names: \"%s\"", nmsp_databases)));
+        ereport(LOG,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("setting nmsp.databases is not a list of names: \"%s\"", nmsp_databases)));
     else
         foreach (cell, names)
             want(lfirst(cell));
@@ -109,7 +111,8 @@ start_child(child *c, int slot)
         c->backoff_s = LONGEST_BACKOFF_S;
         c->start_after = TimestampTzPlusMilliseconds(c->started_at, c->backoff_s * 1000L);
         ereport(LOG, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                      errmsg("no background worker is free for the feeder of database \"%s\"", c->database),
+                      errmsg("no background worker is free for the feeder of database \"%s\"",
+                             c->database),
                       errhint("Raise max_worker_processes.")));
     }
 }
@@ -197,7 +200,8 @@ nmsp_launcher_main(Datum arg)
     pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
     pqsignal(SIGUSR1, procsignal_sigusr1_handler); /* else the end of a child goes unnoticed */
     BackgroundWorkerUnblockSignals();
-    CurrentMemoryContext = AllocSetContextCreate(TopMemoryContext, "nmsp launcher", ALLOCSET_SMALL_SIZES);
+    CurrentMemoryContext =
+        AllocSetContextCreate(TopMemoryContext, "nmsp launcher", ALLOCSET_SMALL_SIZES);
 
     if (!nmsp_slot_take(0, ""))
         proc_exit(1);

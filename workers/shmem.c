@@ -179,7 +179,8 @@ put_slot(ReturnSetInfo *result, const nmsp_slot *slot, bool launcher)
     values[8] = Int64GetDatum(slot->failures);
     values[9] = CStringGetTextDatum(slot->last_error);
     /* it may name paths and rows of another database */
-    nulls[9] = slot->last_error[0] == '\0' || !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+    nulls[9] =
+        slot->last_error[0] == '\0' || !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
     values[10] = TimestampTzGetDatum(slot->last_error_at);
     nulls[10] = nulls[9];
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -187,7 +188,8 @@ put_slot(ReturnSetInfo *result, const nmsp_slot *slot, bool launcher)
 
 PG_FUNCTION_INFO_V1(nmsp_worker_status);
 
-/* nmsp.worker_status(): one row per worker that runs or ran; none when the library is not preloaded. */
+/* nmsp.worker_status(): one row per worker that runs or ran; none when the library is not
+ * preloaded. */
 Datum
 nmsp_worker_status(PG_FUNCTION_ARGS)
 {

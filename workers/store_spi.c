@@ -83,7 +83,8 @@ become_owner(void)
     ReleaseSysCache(tuple);
     GetUserIdAndSecContext(&user, &context);
     if (owner != user)
-        SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+        SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE |
+                                          SECURITY_RESTRICTED_OPERATION);
 }
 
 /* Copies one column; the copy is NUL-terminated. */
@@ -118,11 +119,12 @@ copy_rows(feed_rows *rows, MemoryContext block)
 
     rows->nrows = SPI_tuptable ? SPI_tuptable->numvals : 0;
     rows->ncols = rows->nrows ? SPI_tuptable->tupdesc->natts : 0;
-    rows->values = palloc_extended(sizeof(feed_value) * (rows->nrows * rows->ncols + 1), MCXT_ALLOC_HUGE);
+    rows->values =
+        palloc_extended(sizeof(feed_value) * (rows->nrows * rows->ncols + 1), MCXT_ALLOC_HUGE);
     for (size_t i = 0; i < rows->nrows; i++)
         for (size_t c = 0; c < rows->ncols; c++)
-            copy_value(&rows->values[i * rows->ncols + c], SPI_tuptable->vals[i], SPI_tuptable->tupdesc,
-                       (int)c + 1);
+            copy_value(&rows->values[i * rows->ncols + c], SPI_tuptable->vals[i],
+                       SPI_tuptable->tupdesc, (int)c + 1);
     MemoryContextSwitchTo(old);
 }
 
@@ -144,7 +146,8 @@ parameter(const feed_value *value)
 }
 
 static void
-run(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows, MemoryContext block)
+run(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows,
+    MemoryContext block)
 {
     Datum values[MAX_PARAMS];
     char nulls[MAX_PARAMS + 1];
@@ -177,10 +180,12 @@ run(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_ro
 
 /* One attempt; *again: the transaction lost a race and nothing else was wrong. */
 static feed_status
-try_query(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows, bool *again)
+try_query(const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows,
+          bool *again)
 {
     MemoryContext context = CurrentMemoryContext;
-    MemoryContext block = AllocSetContextCreate(TopMemoryContext, "nmsp feed rows", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext block =
+        AllocSetContextCreate(TopMemoryContext, "nmsp feed rows", ALLOCSET_DEFAULT_SIZES);
     volatile feed_status status = FEED_OK;
 
     memset(rows, 0, offsetof(feed_rows, error));
@@ -197,8 +202,9 @@ try_query(const char *sql, const feed_value *params, int n, bool one_snapshot, f
         HOLD_INTERRUPTS();
         MemoryContextSwitchTo(block);
         error = CopyErrorData();
-        snprintf(rows->error, sizeof(rows->error), "%s%s%s", error->message ? error->message : "unknown error",
-                 error->detail ? ": " : "", error->detail ? error->detail : "");
+        snprintf(rows->error, sizeof(rows->error), "%s%s%s",
+                 error->message ? error->message : "unknown error", error->detail ? ": " : "",
+                 error->detail ? error->detail : "");
         *again = ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
         if (!*again)
             EmitErrorReport();
@@ -216,7 +222,8 @@ try_query(const char *sql, const feed_value *params, int n, bool one_snapshot, f
 }
 
 static feed_status
-query(feed_store *store, const char *sql, const feed_value *params, int n, bool one_snapshot, feed_rows *rows)
+query(feed_store *store, const char *sql, const feed_value *params, int n, bool one_snapshot,
+      feed_rows *rows)
 {
     feed_status status = FEED_RETRY;
     bool again = true;

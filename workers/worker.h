@@ -17,7 +17,8 @@
 #define NMSP_SLOTS 17 /* slot 0 is the launcher's, the others are feeders' */
 #define NMSP_ERROR_MAX 256
 
-/* What one worker tells about itself. Only its owner writes; pid and pgprocno 0 / -1 = not running. */
+/* What one worker tells about itself. Only its owner writes; pid and pgprocno 0 / -1 = not running.
+ */
 typedef struct nmsp_slot {
     slock_t mutex;
     char database[NAMEDATALEN];

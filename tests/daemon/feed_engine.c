@@ -1,6 +1,6 @@
 /*
- * feed_engine.c: the feed engine without PostgreSQL, over a fake store. Built with ASAN and UBSAN by
- * 15_feed_engine.t; writes TAP. Argument: an empty folder to work in.
+ * feed_engine.c: the feed engine without PostgreSQL, over a fake store. Built with ASAN and UBSAN
+ * by 15_feed_engine.t; writes TAP. Argument: an empty folder to work in.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -52,13 +52,15 @@ static int nscript = 0;
 static int idles_left = 0;
 
 static feed_status
-fake_query(feed_store *store, const char *sql, const feed_value *params, int n, bool one, feed_rows *rows)
+fake_query(feed_store *store, const char *sql, const feed_value *params, int n, bool one,
+           feed_rows *rows)
 {
     memset(rows, 0, sizeof(*rows));
     strncat(log_text, sql, sizeof(log_text) - strlen(log_text) - 1);
     for (int i = 0; i < n; i++) {
         strncat(log_text, " | ", sizeof(log_text) - strlen(log_text) - 1);
-        strncat(log_text, params[i].data ? params[i].data : "null", sizeof(log_text) - strlen(log_text) - 1);
+        strncat(log_text, params[i].data ? params[i].data : "null",
+                sizeof(log_text) - strlen(log_text) - 1);
     }
     strncat(log_text, "\n", sizeof(log_text) - strlen(log_text) - 1);
     for (int i = 0; i < nscript; i++) {
@@ -141,8 +143,8 @@ fake_note(feed_store *store, long files, const char *error)
 {
 }
 
-static feed_store store = {NULL, fake_query, fake_free, fake_log, fake_idle, fake_nap, fake_now,
-                           fake_roots, fake_commands, fake_note};
+static feed_store store = {NULL,     fake_query, fake_free,  fake_log,      fake_idle,
+                           fake_nap, fake_now,   fake_roots, fake_commands, fake_note};
 
 /* ---------------------------------------------------------------- helpers */
 
@@ -184,8 +186,9 @@ put(const char *name, const char *content)
 static void
 test_paths(void)
 {
-    static const char *bad[] = {"", "/etc/passwd", "..", "a/../b", "../x", "a/..", "a//b", "a/", ".", "./a", "a/./b",
-                                ".nmsp-tmp/x", "a\nb", "a/\x7f"};
+    static const char *bad[] = {"",      "/etc/passwd", "..",   "a/../b", "../x",
+                                "a/..",  "a//b",        "a/",   ".",      "./a",
+                                "a/./b", ".nmsp-tmp/x", "a\nb", "a/\x7f"};
     static const char *good[] = {"a", "a/b/c.conf", "..a", "a..", "...", "a/..b", "\xc3\xa4"};
     char longest[1100];
 
@@ -210,13 +213,18 @@ test_names(void)
 {
     ok(feed_find_path("pool/1.conf line 3: bad", "pool/1.conf") != NULL, "named at the beginning");
     ok(feed_find_path("pool/11.conf line 3", "pool/1.conf") == NULL, "not part of a longer name");
-    ok(feed_find_path("xpool/1.conf line 3", "pool/1.conf") == NULL, "not the end of a longer name");
+    ok(feed_find_path("xpool/1.conf line 3", "pool/1.conf") == NULL,
+       "not the end of a longer name");
     ok(feed_find_path("a/pool/1.conf line 3", "pool/1.conf") == NULL, "not in another folder");
-    ok(feed_find_path("/srv/set/next/pool/1.conf line 3", "pool/1.conf") != NULL, "named through next");
-    ok(feed_find_path("/srv/set/g-12/pool/1.conf:3", "pool/1.conf") != NULL, "named through a generation");
-    ok(feed_find_path("/srv/set/g-x/pool/1.conf:3", "pool/1.conf") == NULL, "not through another folder");
+    ok(feed_find_path("/srv/set/next/pool/1.conf line 3", "pool/1.conf") != NULL,
+       "named through next");
+    ok(feed_find_path("/srv/set/g-12/pool/1.conf:3", "pool/1.conf") != NULL,
+       "named through a generation");
+    ok(feed_find_path("/srv/set/g-x/pool/1.conf:3", "pool/1.conf") == NULL,
+       "not through another folder");
     ok(feed_find_path("in \"pool/1.conf\".", "pool/1.conf") != NULL, "named in quotes");
-    ok(feed_find_path("see ./pool/1.conf.", "pool/1.conf") != NULL, "named with ./ and a full stop");
+    ok(feed_find_path("see ./pool/1.conf.", "pool/1.conf") != NULL,
+       "named with ./ and a full stop");
     ok(feed_find_path("pool/1.conf.bak", "pool/1.conf") == NULL, "another suffix");
     ok(feed_find_path("", "a") == NULL, "in nothing");
 }
@@ -234,10 +242,13 @@ test_roots(void)
     ok(fd >= 0, "a root is made below an allowed folder");
     close(fd);
     snprintf(root, sizeof(root), "%s-beside", folder);
-    ok(feed_open_root(root, roots, error, sizeof(error)) < 0, "a neighbour with the same beginning is not inside");
-    ok(feed_open_root(path_of("../x"), roots, error, sizeof(error)) < 0, "a root with .. is refused");
+    ok(feed_open_root(root, roots, error, sizeof(error)) < 0,
+       "a neighbour with the same beginning is not inside");
+    ok(feed_open_root(path_of("../x"), roots, error, sizeof(error)) < 0,
+       "a root with .. is refused");
     ok(feed_open_root("/etc", "", error, sizeof(error)) < 0, "no allowed folder, no root");
-    ok(symlink("/tmp", path_of("link")) == 0 && feed_open_root(path_of("link/x"), roots, error, sizeof(error)) < 0,
+    ok(symlink("/tmp", path_of("link")) == 0 &&
+           feed_open_root(path_of("link/x"), roots, error, sizeof(error)) < 0,
        "a symlink on the way is not followed");
 }
 
@@ -246,17 +257,20 @@ test_files(void)
 {
     char error[512];
     int root = feed_open_root(path_of("files"), folder, error, sizeof(error));
-    feed_file few[2] = {{.path = "a/b", .content = "one", .len = 3}, {.path = "c", .content = "", .len = 0}};
+    feed_file few[2] = {{.path = "a/b", .content = "one", .len = 3},
+                        {.path = "c", .content = "", .len = 0}};
     feed_file many[6];
     struct stat before;
     struct stat after;
 
-    ok(feed_write_files(&store, root, few, 2, error, sizeof(error)) == FEED_OK && holds("files/a/b", "one") &&
-       holds("files/c", ""), "few files are written");
+    ok(feed_write_files(&store, root, few, 2, error, sizeof(error)) == FEED_OK &&
+           holds("files/a/b", "one") && holds("files/c", ""),
+       "few files are written");
     stat(path_of("files/a/b"), &before);
     ok((before.st_mode & 0777) == 0644, "readable for the daemon");
     few[0].same = few[1].same = false;
-    ok(feed_write_files(&store, root, few, 2, error, sizeof(error)) == FEED_OK && few[0].same && few[1].same,
+    ok(feed_write_files(&store, root, few, 2, error, sizeof(error)) == FEED_OK && few[0].same &&
+           few[1].same,
        "the same again is found");
     stat(path_of("files/a/b"), &after);
     ok(before.st_ino == after.st_ino, "and not touched");
@@ -270,9 +284,12 @@ test_files(void)
     many[4] = (feed_file){.path = "never/was"};
     many[5] = (feed_file){.path = "d", .content = "d", .len = 1};
     ok(symlink("/tmp", path_of("files/link")) == 0, "a symlink lies in the way");
-    ok(feed_write_files(&store, root, many, 6, error, sizeof(error)) == FEED_OK, "many files are written");
-    ok(holds("files/a/b", "two") && holds("files/c", NULL) && holds("files/d", "d"), "replaced, removed, new");
-    ok(many[1].failed && many[1].error && many[2].failed && many[2].error && !many[4].failed && !many[5].failed,
+    ok(feed_write_files(&store, root, many, 6, error, sizeof(error)) == FEED_OK,
+       "many files are written");
+    ok(holds("files/a/b", "two") && holds("files/c", NULL) && holds("files/d", "d"),
+       "replaced, removed, new");
+    ok(many[1].failed && many[1].error && many[2].failed && many[2].error && !many[4].failed &&
+           !many[5].failed,
        "what cannot be written fails alone");
     free(many[1].error);
     free(many[2].error);
@@ -289,18 +306,27 @@ test_commands(void)
     char **argv = NULL;
 
     snprintf(command_path, sizeof(command_path), "%s", path_of("commands"));
-    put("commands", "# c\n\n  one /bin/echo %r/x \"a b\" 100%% # tail\ntwo relative\nthree\nfour /bin/x \"open\n");
-    ok(feed_command(command_path, "one", "/root", &argv, error, sizeof(error)) == 0 && strcmp(argv[0], "/bin/echo") == 0 &&
-       strcmp(argv[1], "/root/x") == 0 && strcmp(argv[2], "a b") == 0 && strcmp(argv[3], "100%") == 0 && argv[4] == NULL,
+    put("commands", "# c\n\n  one /bin/echo %r/x \"a b\" 100%% # tail\ntwo relative\nthree\nfour "
+                    "/bin/x \"open\n");
+    ok(feed_command(command_path, "one", "/root", &argv, error, sizeof(error)) == 0 &&
+           strcmp(argv[0], "/bin/echo") == 0 && strcmp(argv[1], "/root/x") == 0 &&
+           strcmp(argv[2], "a b") == 0 && strcmp(argv[3], "100%") == 0 && argv[4] == NULL,
        "a command is read");
     feed_free_command(argv);
-    ok(feed_command(command_path, "two", "/", &argv, error, sizeof(error)) != 0 && strstr(error, "line 4"), "relative program: %s", error);
-    ok(feed_command(command_path, "three", "/", &argv, error, sizeof(error)) != 0 && strstr(error, "line 5"), "no program");
-    ok(feed_command(command_path, "four", "/", &argv, error, sizeof(error)) != 0 && strstr(error, "quote"), "open quote");
+    ok(feed_command(command_path, "two", "/", &argv, error, sizeof(error)) != 0 &&
+           strstr(error, "line 4"),
+       "relative program: %s", error);
+    ok(feed_command(command_path, "three", "/", &argv, error, sizeof(error)) != 0 &&
+           strstr(error, "line 5"),
+       "no program");
+    ok(feed_command(command_path, "four", "/", &argv, error, sizeof(error)) != 0 &&
+           strstr(error, "quote"),
+       "open quote");
     ok(feed_command(command_path, "none", "/", &argv, error, sizeof(error)) != 0, "unknown name");
     ok(feed_command("", "none", "/", &argv, error, sizeof(error)) != 0, "no file set");
     chmod(command_path, 0666);
-    ok(feed_command(command_path, "one", "/", &argv, error, sizeof(error)) != 0, "a file that others may write");
+    ok(feed_command(command_path, "one", "/", &argv, error, sizeof(error)) != 0,
+       "a file that others may write");
     chmod(command_path, 0644);
 }
 
@@ -310,7 +336,8 @@ test_spawn(void)
     char output[64];
     int code;
     char *talk[] = {"/bin/sh", "-c", "echo out; echo err >&2; pwd; exit 3", NULL};
-    char *flood[] = {"/bin/sh", "-c", "i=0; while [ $i -lt 9000 ]; do echo 0123456789; i=$((i+1)); done", NULL};
+    char *flood[] = {"/bin/sh", "-c",
+                     "i=0; while [ $i -lt 9000 ]; do echo 0123456789; i=$((i+1)); done", NULL};
     char *slow[] = {"/bin/sh", "-c", "sleep 60 & wait", NULL};
     char *none[] = {"/nonexistent", NULL};
     char *descriptors[] = {"/bin/ls", "/proc/self/fd", NULL};
@@ -337,26 +364,33 @@ test_set(void)
     char error[512];
     feed_set set;
     int root = feed_open_root(path_of("set"), folder, error, sizeof(error));
-    feed_file first[2] = {{.path = "x/a", .content = "a1", .len = 2}, {.path = "b", .content = "b1", .len = 2}};
+    feed_file first[2] = {{.path = "x/a", .content = "a1", .len = 2},
+                          {.path = "b", .content = "b1", .len = 2}};
     feed_file second[3] = {{.path = "x/a", .content = "a2", .len = 2},
                            {.path = "new", .old_path = "b", .content = "b1", .len = 2},
                            {.path = "c", .content = "c", .len = 1}};
 
-    ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK && set.changed &&
-       feed_set_stage(&set, error, sizeof(error)) == FEED_OK && holds("set/next/x/a", "a1") && holds("set/current/b", NULL) &&
-       feed_set_switch(&set, error, sizeof(error)) == FEED_OK && holds("set/current/b", "b1") && holds("set/ready", "g-1\n"),
+    ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK &&
+           set.changed && feed_set_stage(&set, error, sizeof(error)) == FEED_OK &&
+           holds("set/next/x/a", "a1") && holds("set/current/b", NULL) &&
+           feed_set_switch(&set, error, sizeof(error)) == FEED_OK && holds("set/current/b", "b1") &&
+           holds("set/ready", "g-1\n"),
        "first generation: %s", error);
     feed_set_close(&set, true);
-    ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK && !set.changed, "the same again changes nothing");
+    ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK &&
+           !set.changed,
+       "the same again changes nothing");
     feed_set_close(&set, false);
     ok(holds("set/g-2/b", NULL), "and leaves nothing");
-    ok(feed_set_build(&store, root, second, 3, &set, error, sizeof(error)) == FEED_OK && set.changed &&
-       feed_set_revert(&set, &second[1], error, sizeof(error)) == FEED_OK &&
-       feed_set_revert(&set, &second[2], error, sizeof(error)) == FEED_OK && second[2].stand_in &&
-       feed_set_stage(&set, error, sizeof(error)) == FEED_OK && feed_set_switch(&set, error, sizeof(error)) == FEED_OK,
+    ok(feed_set_build(&store, root, second, 3, &set, error, sizeof(error)) == FEED_OK &&
+           set.changed && feed_set_revert(&set, &second[1], error, sizeof(error)) == FEED_OK &&
+           feed_set_revert(&set, &second[2], error, sizeof(error)) == FEED_OK &&
+           second[2].stand_in && feed_set_stage(&set, error, sizeof(error)) == FEED_OK &&
+           feed_set_switch(&set, error, sizeof(error)) == FEED_OK,
        "second generation, two files reverted: %s", error);
-    ok(holds("set/current/x/a", "a2") && holds("set/current/b", "b1") && holds("set/current/new", NULL) &&
-       holds("set/current/c", ""), "the old version came back, or an empty file");
+    ok(holds("set/current/x/a", "a2") && holds("set/current/b", "b1") &&
+           holds("set/current/new", NULL) && holds("set/current/c", ""),
+       "the old version came back, or an empty file");
     feed_set_close(&set, true);
     close(root);
 }
@@ -368,10 +402,20 @@ test_engine(void)
     answer answers[] = {
         {"pg_extension", 1, {"t"}, 1, FEED_OK, -1},
         {"protocol()", 1, {"t"}, 1, FEED_OK, -1},
-        {"nmsp_feed.targets()", 11, {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f"}, 1, FEED_OK, -1},
-        {"nmsp_feed.pull", 8, {"put", "p", "1", "one", "content", "0123", NULL, "f",
-                               "put", "p", "2", "../two", "evil", "0123", NULL, "f",
-                               "batch", NULL, NULL, NULL, NULL, NULL, "token", NULL}, 3, FEED_OK, 1},
+        {"nmsp_feed.targets()",
+         11,
+         {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f"},
+         1,
+         FEED_OK,
+         -1},
+        {"nmsp_feed.pull",
+         8,
+         {"put",   "p",  "1",  "one",    "content", "0123", NULL,    "f",
+          "put",   "p",  "2",  "../two", "evil",    "0123", NULL,    "f",
+          "batch", NULL, NULL, NULL,     NULL,      NULL,   "token", NULL},
+         3,
+         FEED_OK,
+         1},
         {"nmsp_feed.pull", 8, {NULL}, 0, FEED_RETRY, 1},
     };
 
@@ -382,9 +426,12 @@ test_engine(void)
     log_text[0] = '\0';
     feed_run(&store);
     ok(holds("engine/one", "content"), "the engine writes what it pulls");
-    ok(strstr(log_text, "confirm") && strstr(log_text, "{\"one\",\"../two\"}") && strstr(log_text, "{\"7\",NULL}") &&
-       strstr(log_text, "is refused"), "and confirms it, with what it refused");
-    ok(strstr(log_text, "nmsp_feed.fail($1::bigint, $2::text, $3::text) | 7 | null | fake error") != NULL, "an error is reported");
+    ok(strstr(log_text, "confirm") && strstr(log_text, "{\"one\",\"../two\"}") &&
+           strstr(log_text, "{\"7\",NULL}") && strstr(log_text, "is refused"),
+       "and confirms it, with what it refused");
+    ok(strstr(log_text, "nmsp_feed.fail($1::bigint, $2::text, $3::text) | 7 | null | fake error") !=
+           NULL,
+       "an error is reported");
     nscript = 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * commands.c: the command file. Tables only hold names; what a name runs stands in a file outside of
- * the database, one command per line:
+ * commands.c: the command file. Tables only hold names; what a name runs stands in a file outside
+ * of the database, one command per line:
  *
  *     # name  program  arguments (%r = the target's root, %% = a percent sign, "..." keeps spaces)
  *     dhcpd-test  /usr/sbin/dhcpd -t -cf %r/next/dhcpd.conf
@@ -28,15 +28,17 @@ open_command_file(const char *path, char *error, size_t error_size)
     struct stat st;
 
     if (fd < 0) {
-        feed_message(error, error_size, "could not open command file \"%s\" (setting nmsp.command_file): %s",
-                     path, strerror(errno));
+        feed_message(error, error_size,
+                     "could not open command file \"%s\" (setting nmsp.command_file): %s", path,
+                     strerror(errno));
         return NULL;
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
         (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         feed_message(error, error_size,
                      "command file \"%s\" must be a regular file of root or of the server's user "
-                     "that nobody else may write", path);
+                     "that nobody else may write",
+                     path);
         close(fd);
         return NULL;
     }
@@ -120,8 +122,8 @@ feed_command(const char *file, const char *name, const char *root, char ***argv,
 
     *argv = NULL;
     if (file == NULL || file[0] == '\0') {
-        feed_message(error, error_size, "command \"%s\" is not known: the setting nmsp.command_file is empty",
-                     name);
+        feed_message(error, error_size,
+                     "command \"%s\" is not known: the setting nmsp.command_file is empty", name);
         return -1;
     }
     in = open_command_file(file, error, error_size);
@@ -137,7 +139,8 @@ feed_command(const char *file, const char *name, const char *root, char ***argv,
             continue;
         result = parse_arguments(rest, root, argv, &problem);
         if (result != 0)
-            feed_message(error, error_size, "command file \"%s\", line %d: %s", file, number, problem);
+            feed_message(error, error_size, "command file \"%s\", line %d: %s", file, number,
+                         problem);
         break;
     }
     free(word.data);

@@ -1,7 +1,8 @@
 /*
- * engine.c: the loop. For each target that has something to do: pull (what differs, and the snapshot
- * it belongs to) -> write -> validate -> switch -> confirm. Everything before confirm may be repeated,
- * so whatever ends the process in between, the next one does it again and finds most of it done.
+ * engine.c: the loop. For each target that has something to do: pull (what differs, and the
+ * snapshot it belongs to) -> write -> validate -> switch -> confirm. Everything before confirm may
+ * be repeated, so whatever ends the process in between, the next one does it again and finds most
+ * of it done.
  */
 #include "workers/feed/feed.h"
 
@@ -14,19 +15,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_MS 30000      /* safety net: a wake-up may be lost (COMMIT PREPARED) */
-#define NOT_READY_MS 3000        /* the schema is absent or behind: look again */
+#define LOOK_EVERY_MS 30000 /* safety net: a wake-up may be lost (COMMIT PREPARED) */
+#define NOT_READY_MS 3000   /* the schema is absent or behind: look again */
 #define PRUNE_EVERY_MS 10000
-#define MAX_VALIDATIONS 1000     /* of one generation: each run takes one file out */
+#define MAX_VALIDATIONS 1000       /* of one generation: each run takes one file out */
 #define QUARANTINE_MESSAGE_MAX 600 /* bytes kept of what the daemon says about one file */
 
 /* What the engine remembers of a target between rounds; all of it may be forgotten. */
 typedef struct memory {
     int64_t target;
     char *root;
-    int fd;           /* the open root, locked; -1 */
+    int fd; /* the open root, locked; -1 */
     feed_check check;
-    bool checked;     /* the comparison at start was begun */
+    bool checked; /* the comparison at start was begun */
     struct memory *next;
 } memory;
 
@@ -128,7 +129,8 @@ forget_others(engine *e)
         bool used = false;
 
         for (size_t i = 0; i < e->ntargets; i++)
-            if (e->targets[i].memory == m && m->root != NULL && strcmp(m->root, e->targets[i].root) == 0)
+            if (e->targets[i].memory == m && m->root != NULL &&
+                strcmp(m->root, e->targets[i].root) == 0)
                 used = true;
         if (!used) {
             close_root(m);
@@ -201,8 +203,8 @@ is_same_folder(int fd, const char *path)
     struct stat open_one;
     struct stat named;
 
-    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 && open_one.st_dev == named.st_dev &&
-           open_one.st_ino == named.st_ino;
+    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
 /* Opens and locks the target's folder; two feeders must never write the same one. */
@@ -249,7 +251,8 @@ fail(engine *e, target *t, const char *token, const char *error)
                   "See nmsp_feed.status; it is tried again.");
     free(text.data);
     e->store->note(e->store, 0, error);
-    status = execute(e->store, "SELECT nmsp_feed.fail($1::bigint, $2::text, $3::text)", params, 3, NULL, 0);
+    status = execute(e->store, "SELECT nmsp_feed.fail($1::bigint, $2::text, $3::text)", params, 3,
+                     NULL, 0);
     return status == FEED_FATAL ? FEED_FATAL : FEED_RETRY;
 }
 
@@ -296,12 +299,14 @@ read_batch(batch *b)
             file->content = feed_get(&b->rows, i, CONTENT)->data;
             file->len = feed_get(&b->rows, i, CONTENT)->len;
             file->old_path = feed_get(&b->rows, i, TOKEN)->data;
-            file->vital = feed_get(&b->rows, i, VITAL)->data && feed_get(&b->rows, i, VITAL)->data[0] == 't';
+            file->vital =
+                feed_get(&b->rows, i, VITAL)->data && feed_get(&b->rows, i, VITAL)->data[0] == 't';
         }
         problem = feed_path_problem(file->path, path->len);
         if (problem != NULL) {
             /* what was never written need not be removed */
-            snprintf(message, sizeof(message), "path \"%.100s\" is refused: %s", file->path, problem);
+            snprintf(message, sizeof(message), "path \"%.100s\" is refused: %s", file->path,
+                     problem);
             refuse(file, message);
             if (strcmp(action, "put") != 0) {
                 free(file->error);
@@ -322,7 +327,8 @@ run_command(engine *e, target *t, const char *name, bool in_next, int *code, cha
     feed_status status;
 
     *code = -1;
-    if (feed_command(e->store->command_file(e->store), name, t->root, &argv, output, output_size) != 0)
+    if (feed_command(e->store->command_file(e->store), name, t->root, &argv, output, output_size) !=
+        0)
         return FEED_OK;
     snprintf(cwd, sizeof(cwd), "%s%s", t->root, in_next ? "/next" : "");
     status = feed_spawn(e->store, argv, cwd, t->timeout_ms, code, output, output_size);
@@ -337,11 +343,14 @@ command_message(const char *name, int code, const char *output, char *error, siz
     if (code == -1)
         feed_message(error, error_size, "command \"%s\": %s", name, output);
     else if (code == -2)
-        feed_message(error, error_size, "command \"%s\" took too long and was killed: %s", name, output);
+        feed_message(error, error_size, "command \"%s\" took too long and was killed: %s", name,
+                     output);
     else if (code > 128)
-        feed_message(error, error_size, "command \"%s\" ended by signal %d: %s", name, code - 128, output);
+        feed_message(error, error_size, "command \"%s\" ended by signal %d: %s", name, code - 128,
+                     output);
     else
-        feed_message(error, error_size, "command \"%s\" failed with status %d: %s", name, code, output);
+        feed_message(error, error_size, "command \"%s\" failed with status %d: %s", name, code,
+                     output);
 }
 
 /* The changed file which the daemon names first: what it says later may only follow from that. */
@@ -380,7 +389,8 @@ quarantine_named(feed_set *set, batch *b, const char *output, char *error, size_
     status = feed_set_revert(set, file, error, error_size);
     if (status != FEED_OK)
         return status;
-    /* the paragraph from the line that names it: daemons begin with their version and end with advice */
+    /* the paragraph from the line that names it: daemons begin with their version and end with
+     * advice */
     while (where > output && where[-1] != '\n')
         where--;
     feed_message(message, sizeof(message), "%s", where);
@@ -400,7 +410,8 @@ still_changed(const batch *b)
     return false;
 }
 
-/* Validates the staged generation until it passes; refused files are taken out one after the other. */
+/* Validates the staged generation until it passes; refused files are taken out one after the other.
+ */
 static feed_status
 validate(engine *e, target *t, feed_set *set, batch *b, char *error, size_t error_size)
 {
@@ -538,8 +549,10 @@ confirm(engine *e, target *t, batch *b, char *error, size_t error_size)
         char size[24];
 
         for (int c = ACTION; c <= PATH; c++)
-            feed_add_element(&columns[c], feed_get(&b->rows, i, c)->data, feed_get(&b->rows, i, c)->len);
-        feed_add_hex(&columns[4], feed_get(&b->rows, i, SHA256)->data, feed_get(&b->rows, i, SHA256)->len);
+            feed_add_element(&columns[c], feed_get(&b->rows, i, c)->data,
+                             feed_get(&b->rows, i, c)->len);
+        feed_add_hex(&columns[4], feed_get(&b->rows, i, SHA256)->data,
+                     feed_get(&b->rows, i, SHA256)->len);
         /* of a refused file: 0 = an empty one stands in, null = nothing new is in place */
         snprintf(size, sizeof(size), "%zu", file->failed ? 0 : file->len);
         feed_add_element(&columns[5], file->failed && !file->stand_in ? NULL : size, strlen(size));
@@ -578,7 +591,8 @@ log_refused(engine *e, target *t, const batch *b)
     }
     if (refused == 0)
         return;
-    snprintf(text, sizeof(text), "target %s: %zu artifacts refused, the first: %s", t->name, refused, first);
+    snprintf(text, sizeof(text), "target %s: %zu artifacts refused, the first: %s", t->name,
+             refused, first);
     e->store->log(e->store, FEED_WARNING, text, "See nmsp_feed.quarantine.");
 }
 
@@ -594,7 +608,8 @@ serve(engine *e, target *t, bool *more)
     *more = false;
     if (!hold_root(e, t, error, sizeof(error)))
         return fail(e, t, NULL, error);
-    status = e->store->query(e->store, "SELECT * FROM nmsp_feed.pull($1::bigint)", params, 1, true, &b.rows);
+    status = e->store->query(e->store, "SELECT * FROM nmsp_feed.pull($1::bigint)", params, 1, true,
+                             &b.rows);
     if (status == FEED_RETRY)
         return fail(e, t, NULL, b.rows.error);
     if (status != FEED_OK)
@@ -658,7 +673,8 @@ ask(engine *e, const char *sql, bool *answer)
     feed_status status = e->store->query(e->store, sql, NULL, 0, false, &rows);
 
     if (status == FEED_OK) {
-        *answer = rows.nrows == 1 && feed_get(&rows, 0, 0)->data && feed_get(&rows, 0, 0)->data[0] == 't';
+        *answer =
+            rows.nrows == 1 && feed_get(&rows, 0, 0)->data && feed_get(&rows, 0, 0)->data[0] == 't';
         e->store->free_rows(e->store, &rows);
     }
     return status;
@@ -671,9 +687,11 @@ is_ready(engine *e)
     bool present = false;
     bool right = e->ready;
     feed_status status =
-        ask(e, "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'nmsp') "
-               "AND pg_catalog.to_regprocedure('nmsp_feed.protocol()') IS NOT NULL "
-               "AND pg_catalog.to_regclass('nmsp_feed.target') IS NOT NULL", &present);
+        ask(e,
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'nmsp') "
+            "AND pg_catalog.to_regprocedure('nmsp_feed.protocol()') IS NOT NULL "
+            "AND pg_catalog.to_regclass('nmsp_feed.target') IS NOT NULL",
+            &present);
 
     if (status == FEED_OK && present && !right)
         status = ask(e, "SELECT nmsp_feed.protocol() = " FEED_PROTOCOL_TEXT, &right);
@@ -682,7 +700,8 @@ is_ready(engine *e)
         e->told = false;
     } else if (status == FEED_OK && !e->told) {
         e->told = true;
-        e->store->log(e->store, FEED_LOG, "feeder waits: the schema of nmsp is absent or behind the code",
+        e->store->log(e->store, FEED_LOG,
+                      "feeder waits: the schema of nmsp is absent or behind the code",
                       "CREATE EXTENSION nmsp CASCADE; SELECT nmsp.migrate()");
     }
     return status;

@@ -81,7 +81,8 @@ void feed_run(feed_store *store);
 int feed_open_root(const char *root, const char *roots, char *error, size_t error_size);
 
 /* NULL when path is fit for an artifact: relative, no empty, "." or ".." component, no control
- * character, at most 1,024 bytes and 255 per component, none starting with ".nmsp-"; else why not. */
+ * character, at most 1,024 bytes and 255 per component, none starting with ".nmsp-"; else why not.
+ */
 const char *feed_path_problem(const char *path, size_t len);
 
 /* One file to put in place or to take away. */
@@ -90,17 +91,18 @@ typedef struct feed_file {
     const char *old_path; /* mode set: where the artifact was, when its path changed; else NULL */
     const char *content;  /* NULL: remove */
     size_t len;
-    bool vital;          /* mode set: without it the whole set is refused */
-    bool same;           /* out: disk had it already */
-    bool stand_in;       /* out: refused, and an empty file is in place since there was no old one */
-    bool failed;         /* out: this file cannot be written (error says why), others can */
-    char *error;         /* out: malloc'ed */
-    char temp[32];       /* own use */
+    bool vital;    /* mode set: without it the whole set is refused */
+    bool same;     /* out: disk had it already */
+    bool stand_in; /* out: refused, and an empty file is in place since there was no old one */
+    bool failed;   /* out: this file cannot be written (error says why), others can */
+    char *error;   /* out: malloc'ed */
+    char temp[32]; /* own use */
 } feed_file;
 
-/* Puts files in place below root, durably: all temps, one syncfs, all renames, one syncfs; few files
- * one by one with fsync. A file that is there already with the same content is not touched. Returns
- * OK; RETRY with a message when the folder as a whole failed (disk full, no rights); FATAL. */
+/* Puts files in place below root, durably: all temps, one syncfs, all renames, one syncfs; few
+ * files one by one with fsync. A file that is there already with the same content is not touched.
+ * Returns OK; RETRY with a message when the folder as a whole failed (disk full, no rights); FATAL.
+ */
 feed_status feed_write_files(feed_store *store, int root, feed_file *files, size_t n, char *error,
                              size_t error_size);
 
@@ -132,11 +134,11 @@ int feed_remove_tree(int dir, const char *name);
 /* set.c: generations */
 typedef struct feed_set {
     int root;
-    int dir;            /* the new generation */
-    int current;        /* the present one; -1: none */
-    char name[32];      /* g-<n> */
-    char present[32];   /* name of the present generation, or "" */
-    bool changed;       /* differs from the present one */
+    int dir;          /* the new generation */
+    int current;      /* the present one; -1: none */
+    char name[32];    /* g-<n> */
+    char present[32]; /* name of the present generation, or "" */
+    bool changed;     /* differs from the present one */
 } feed_set;
 
 feed_status feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set *set,
@@ -178,8 +180,8 @@ typedef struct feed_check {
 
 /* Compares one page of the manifest with disk and reports what differs to the database. Returns OK
  * (look at check->running whether there is more), RETRY with a message, FATAL. */
-feed_status feed_check_page(feed_store *store, int64_t target, bool is_set, int root, feed_check *check,
-                            char *error, size_t error_size);
+feed_status feed_check_page(feed_store *store, int64_t target, bool is_set, int root,
+                            feed_check *check, char *error, size_t error_size);
 
 /* text.c: small helpers */
 typedef struct feed_buffer {
@@ -189,7 +191,8 @@ typedef struct feed_buffer {
 } feed_buffer;
 
 void feed_add(feed_buffer *buffer, const char *data, size_t len);
-/* Appends one element of a text[] literal, quoted; data NULL: NULL. Start with "{", end with "}". */
+/* Appends one element of a text[] literal, quoted; data NULL: NULL. Start with "{", end with "}".
+ */
 void feed_add_element(feed_buffer *buffer, const char *data, size_t len);
 void feed_add_hex(feed_buffer *buffer, const char *data, size_t len);
 void feed_message(char *error, size_t error_size, const char *format, ...)

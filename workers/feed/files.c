@@ -2,8 +2,9 @@
  * files.c: safe writing below a folder that is held open.
  *
  * Owns: that no symlink is followed below an allowed folder, that a final name never shows a half
- * file, that what was confirmed survives a power cut. Temps live in <root>/.nmsp-tmp (0700, same file
- * system), so that no daemon serves one and an interrupted batch is cleaned by emptying one folder.
+ * file, that what was confirmed survives a power cut. Temps live in <root>/.nmsp-tmp (0700, same
+ * file system), so that no daemon serves one and an interrupted batch is cleaned by emptying one
+ * folder.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -208,8 +209,9 @@ feed_open_root(const char *root, const char *roots, char *error, size_t error_si
     }
     fd = walk(top, rest, strlen(rest), true);
     if (fd < 0)
-        feed_message(error, error_size, "could not open root \"%s\" (symlinks are not followed): %s",
-                     root, strerror(errno));
+        feed_message(error, error_size,
+                     "could not open root \"%s\" (symlinks are not followed): %s", root,
+                     strerror(errno));
     close(top);
     return fd;
 }
@@ -327,7 +329,8 @@ empty_folder(int fd)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (unlinkat(dirfd(dir), entry->d_name, 0) != 0 &&
-            (errno != EISDIR || feed_remove_tree(dirfd(dir), entry->d_name) != 0) && errno != ENOENT)
+            (errno != EISDIR || feed_remove_tree(dirfd(dir), entry->d_name) != 0) &&
+            errno != ENOENT)
             result = -1;
     }
     closedir(dir);
@@ -366,7 +369,8 @@ static feed_status
 file_failed(feed_file *file, const char *doing, int code, char *error, size_t error_size)
 {
     if (!concerns_one_file(code)) {
-        feed_message(error, error_size, "could not %s \"%s\": %s", doing, file->path, strerror(code));
+        feed_message(error, error_size, "could not %s \"%s\": %s", doing, file->path,
+                     strerror(code));
         return FEED_RETRY;
     }
     file->failed = true;
@@ -458,8 +462,8 @@ sync_file(int root, feed_file *file, char *error, size_t error_size)
 
 /* Second half: renames and removals. */
 static feed_status
-place_files(feed_store *store, int root, int temps, feed_file *files, size_t n, bool sync, char *error,
-            size_t error_size)
+place_files(feed_store *store, int root, int temps, feed_file *files, size_t n, bool sync,
+            char *error, size_t error_size)
 {
     for (size_t i = 0; i < n; i++) {
         feed_status status = FEED_OK;

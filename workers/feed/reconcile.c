@@ -51,7 +51,8 @@ static feed_status
 report(feed_store *store, const char *target, feed_buffer *parts, feed_buffer *ids, char *error,
        size_t error_size)
 {
-    feed_value params[3] = {{target, strlen(target)}, {parts->data, parts->len}, {ids->data, ids->len}};
+    feed_value params[3] = {
+        {target, strlen(target)}, {parts->data, parts->len}, {ids->data, ids->len}};
     feed_rows rows;
     feed_status status;
 
@@ -59,8 +60,8 @@ report(feed_store *store, const char *target, feed_buffer *parts, feed_buffer *i
         feed_message(error, error_size, "out of memory");
         return FEED_RETRY;
     }
-    status = store->query(store, "SELECT nmsp_feed.dirty($1::bigint, $2::text[], $3::bigint[])", params,
-                          3, false, &rows);
+    status = store->query(store, "SELECT nmsp_feed.dirty($1::bigint, $2::text[], $3::bigint[])",
+                          params, 3, false, &rows);
     if (status == FEED_OK)
         store->free_rows(store, &rows);
     else
@@ -76,8 +77,8 @@ finish(feed_store *store, const char *target, feed_check *check, char *error, si
     feed_status status = FEED_OK;
 
     if (check->request[0] != '\0') {
-        status = store->query(store, "SELECT nmsp_feed.checked($1::bigint, $2::timestamptz)", params, 2,
-                              false, &rows);
+        status = store->query(store, "SELECT nmsp_feed.checked($1::bigint, $2::timestamptz)",
+                              params, 2, false, &rows);
         if (status == FEED_OK)
             store->free_rows(store, &rows);
         else
@@ -106,8 +107,8 @@ move_on(feed_check *check, const feed_rows *rows)
 
 /* Looks at each row of a page; collects what is not as it should be. */
 static feed_status
-compare_page(feed_store *store, const feed_rows *rows, int dir, feed_buffer *parts, feed_buffer *ids,
-             size_t *wrong)
+compare_page(feed_store *store, const feed_rows *rows, int dir, feed_buffer *parts,
+             feed_buffer *ids, size_t *wrong)
 {
     for (size_t i = 0; i < rows->nrows; i++) {
         const feed_value *path = feed_get(rows, i, 2);
@@ -125,8 +126,8 @@ compare_page(feed_store *store, const feed_rows *rows, int dir, feed_buffer *par
 }
 
 feed_status
-feed_check_page(feed_store *store, int64_t target, bool is_set, int root, feed_check *check, char *error,
-                size_t error_size)
+feed_check_page(feed_store *store, int64_t target, bool is_set, int root, feed_check *check,
+                char *error, size_t error_size)
 {
     char id[32];
     char after[32];

@@ -1,8 +1,8 @@
 /*
- * set.c: generations. All artifacts of a target in mode set live in one folder <root>/g-<n>, which is
- * never changed once it is in service: a new one is made (unchanged files are hard links), validated
- * as <root>/next and put into service by switching the symlink <root>/current. The stamp <root>/ready
- * names the generation and is what restarts the daemon.
+ * set.c: generations. All artifacts of a target in mode set live in one folder <root>/g-<n>, which
+ * is never changed once it is in service: a new one is made (unchanged files are hard links),
+ * validated as <root>/next and put into service by switching the symlink <root>/current. The stamp
+ * <root>/ready names the generation and is what restarts the daemon.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -40,7 +40,8 @@ read_present(feed_set *set)
     set->present[n > 0 ? n : 0] = '\0';
     set->current = -1;
     if (generation_number(set->present) >= 0)
-        set->current = openat(set->root, set->present, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        set->current =
+            openat(set->root, set->present, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (set->current < 0)
         set->present[0] = '\0';
 }
@@ -151,7 +152,8 @@ exists(int dir, const char *path)
 
 /* Puts the changes into the new generation: first all that goes, then all that comes. */
 static feed_status
-apply_files(feed_store *store, feed_set *set, feed_file *files, size_t n, char *error, size_t error_size)
+apply_files(feed_store *store, feed_set *set, feed_file *files, size_t n, char *error,
+            size_t error_size)
 {
     for (size_t i = 0; i < n; i++) {
         feed_file *file = &files[i];
@@ -176,7 +178,8 @@ apply_files(feed_store *store, feed_set *set, feed_file *files, size_t n, char *
         if (file->failed || file->same || file->content == NULL)
             continue;
         if (create_path(set->dir, file) != 0) {
-            feed_message(error, error_size, "could not write \"%s\": %s", file->path, strerror(errno));
+            feed_message(error, error_size, "could not write \"%s\": %s", file->path,
+                         strerror(errno));
             return FEED_RETRY;
         }
     }
@@ -210,7 +213,8 @@ feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set
     if (highest < 0 || mkdirat(root, set->name, 0755) != 0 ||
         (set->dir = openat(root, set->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0 ||
         fchmod(set->dir, 0755) != 0) {
-        feed_message(error, error_size, "could not make folder \"%s\": %s", set->name, strerror(errno));
+        feed_message(error, error_size, "could not make folder \"%s\": %s", set->name,
+                     strerror(errno));
         return FEED_RETRY;
     }
     if (set->current >= 0) {
@@ -247,7 +251,8 @@ feed_set_revert(feed_set *set, feed_file *file, char *error, size_t error_size)
     from = feed_open_parent(set->current, old, false, &name);
     to = feed_open_parent(set->dir, old, true, &name);
     if (from < 0 || to < 0 || (linkat(from, name, to, name, 0) != 0 && errno != EEXIST)) {
-        feed_message(error, error_size, "could not put the old \"%s\" back: %s", old, strerror(errno));
+        feed_message(error, error_size, "could not put the old \"%s\" back: %s", old,
+                     strerror(errno));
         status = FEED_RETRY;
     }
     if (from >= 0)
@@ -275,7 +280,8 @@ feed_set_switch(feed_set *set, char *error, size_t error_size)
     if (syncfs(set->dir) == 0 && feed_replace_link(set->root, "current", set->name) == 0 &&
         feed_replace(set->root, "ready", line, strlen(line)) == 0)
         return FEED_OK;
-    feed_message(error, error_size, "could not put \"%s\" into service: %s", set->name, strerror(errno));
+    feed_message(error, error_size, "could not put \"%s\" into service: %s", set->name,
+                 strerror(errno));
     return FEED_RETRY;
 }
 

@@ -1,7 +1,7 @@
 /*
- * spawn.c: child processes. posix_spawn, never a shell: the child has its own session (so that a fast
- * stop of the server does not cut it short), default signals and only descriptors 0, 1 and 2 (the
- * server's open table files have no close-on-exec before PostgreSQL 16).
+ * spawn.c: child processes. posix_spawn, never a shell: the child has its own session (so that a
+ * fast stop of the server does not cut it short), default signals and only descriptors 0, 1 and 2
+ * (the server's open table files have no close-on-exec before PostgreSQL 16).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -20,7 +20,8 @@
 static int
 start(pid_t *pid, char *const argv[], const char *cwd, int out)
 {
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
+    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+                                        NULL};
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     sigset_t all;
