@@ -34,6 +34,8 @@ bool docsis_put_uint(docsis_buffer *buffer, uint64_t value)
     char digits[20];
     int position = sizeof(digits);
 
+    if (value < 10)
+        return docsis_put(buffer, (uint8_t) ('0' + value));
     do {
         digits[--position] = (char) ('0' + value % 10);
         value /= 10;

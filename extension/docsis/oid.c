@@ -36,6 +36,10 @@ bool docsis_oid_from_ber(const uint8_t *ber, size_t length, uint32_t arcs[DOCSIS
     while (i < length) {
         uint64_t arc = 0;
 
+        if (ber[i] < 0x80 && n > 0 && n < DOCSIS_MAX_ARCS) {
+            arcs[n++] = ber[i++];   /* nearly all arcs are one octet */
+            continue;
+        }
         if (ber[i] == 0x80)
             return false;
         do {
@@ -434,12 +438,25 @@ bool docsis_oid_parse(const char *text, size_t length, const docsis_options *opt
 
 bool docsis_put_oid_numeric(docsis_buffer *out, const uint32_t *arcs, int count, bool leading_dot)
 {
+    uint8_t *p;
+
+    /* A dot and ten digits at most, so that no arc need ask for room. */
+    if (!docsis_reserve(out, 11 * (size_t) (count > 0 ? count : 0)))
+        return false;
+    p = out->data + out->length;
     for (int i = 0; i < count; i++) {
-        if ((i > 0 || leading_dot) && !docsis_put(out, '.'))
-            return false;
-        if (!docsis_put_uint(out, arcs[i]))
-            return false;
+        uint32_t arc = arcs[i];
+        int digits = 1;
+
+        if (i > 0 || leading_dot)
+            *p++ = '.';
+        for (uint32_t rest = arc; rest >= 10; rest /= 10)
+            digits++;
+        for (int k = digits - 1; k >= 0; k--, arc /= 10)
+            p[k] = (uint8_t) ('0' + arc % 10);
+        p += digits;
     }
+    out->length = (size_t) (p - out->data);
     return true;
 }
 

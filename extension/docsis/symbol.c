@@ -116,6 +116,7 @@ const docsis_mib_node *docsis_mib_find(const char *label, size_t length, docsis_
 const docsis_mib_node *docsis_mib_child(const docsis_mib_node *node, uint32_t arc)
 {
     int low, high;
+    uint32_t guess;
 
     if (node == NULL) {
         if (arc > 2 || docsis_mib_top[arc] < 0)
@@ -124,16 +125,14 @@ const docsis_mib_node *docsis_mib_child(const docsis_mib_node *node, uint32_t ar
     }
     if (node->child_count == 0)
         return NULL;
-    /* Mostly the children are 1..n without gaps. */
-    if (arc >= docsis_mib_nodes[node->first_child].arc) {
-        uint32_t guess = arc - docsis_mib_nodes[node->first_child].arc;
-
-        if (guess < (uint32_t) node->child_count &&
-            docsis_mib_nodes[node->first_child + guess].arc == arc)
-            return &docsis_mib_nodes[node->first_child + guess];
-    }
     low = node->first_child;
-    high = node->first_child + node->child_count - 1;
+    if (arc < docsis_mib_nodes[low].arc)
+        return NULL;
+    /* Mostly the children are 1..n without gaps; with gaps the child is before its guess. */
+    guess = arc - docsis_mib_nodes[low].arc;
+    high = low + (guess < (uint32_t) node->child_count ? (int) guess : node->child_count - 1);
+    if (docsis_mib_nodes[high].arc == arc)
+        return &docsis_mib_nodes[high];
     while (low <= high) {
         int middle = (low + high) / 2;
 
@@ -168,10 +167,16 @@ const docsis_mib_node *docsis_mib_child_by_label(const docsis_mib_node *node, co
 
 const docsis_mib_node *docsis_mib_walk(const uint32_t *arcs, int count, int *used)
 {
+    static const uint32_t mib_2[] = {1, 3, 6, 1, 2, 1};
     const docsis_mib_node *node = NULL;
+    int first = 0;
 
     *used = 0;
-    for (int i = 0; i < count; i++) {
+    if (count >= 6 && memcmp(arcs, mib_2, sizeof(mib_2)) == 0) {
+        node = &docsis_mib_nodes[docsis_mib_2];
+        *used = first = 6;
+    }
+    for (int i = first; i < count; i++) {
         const docsis_mib_node *next = docsis_mib_child(node, arcs[i]);
 
         if (next == NULL)

@@ -84,6 +84,7 @@ typedef struct docsis_mib_node {
 
 extern const docsis_mib_node docsis_mib_nodes[];
 extern const int docsis_mib_count;
+extern const int16_t docsis_mib_2;             /* node 1.3.6.1.2.1, where most walks pass */
 extern const int16_t docsis_mib_top[3];        /* nodes 0, 1 and 2; -1 = none */
 extern const docsis_range docsis_mib_ranges[];
 extern const docsis_enum docsis_mib_enums[];

@@ -268,6 +268,7 @@ def emit_mib(out, oids, by_oid, order):
     out.extend(lines)
     out.append('};\n')
     out.append('const int docsis_mib_count = %d;\n' % len(lines))
+    out.append('const int16_t docsis_mib_2 = %d;\n' % position[(1, 3, 6, 1, 2, 1)])
     emit_ints(out, 'const int16_t docsis_mib_top[3]', [position.get((arc,), -1)
                                                        for arc in range(3)])
     out.append('const docsis_range docsis_mib_ranges[] = {')
