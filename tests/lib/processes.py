@@ -7,7 +7,7 @@ import subprocess
 
 from waiting import Timeout, wait_until
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -19,6 +19,14 @@ def die_with_parent(signum=signal.SIGKILL):
     def arrange():
         _libc.prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
     return arrange
+
+
+def adopt_orphans():
+    """Makes this process the parent of its grandchildren whose parent ends, such as a postmaster.
+
+    Where process 1 reaps late or never, a dead one would look alive to PostgreSQL for ever.
+    """
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def start(argv, log, death_signal=signal.SIGKILL, **options):
