@@ -63,7 +63,8 @@ COMMENT ON COLUMN nmsp_feed.feed.grace IS 'How long a file stays in place after 
 COMMENT ON COLUMN nmsp_feed.feed.command_timeout IS 'A command that runs longer is killed';
 
 CREATE TABLE nmsp_feed.dependency (
-    feed text NOT NULL REFERENCES nmsp_feed.feed ON UPDATE CASCADE ON DELETE CASCADE,
+    feed text NOT NULL
+        CONSTRAINT dependency_needs_an_existing_feed REFERENCES nmsp_feed.feed ON UPDATE CASCADE ON DELETE CASCADE,
     relation text NOT NULL,
     columns text[],
     causes jsonb
@@ -80,9 +81,10 @@ COMMENT ON COLUMN nmsp_feed.dependency.causes IS
 
 CREATE TABLE nmsp_feed.target (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    feed text NOT NULL REFERENCES nmsp_feed.feed ON UPDATE CASCADE,
+    feed text NOT NULL
+        CONSTRAINT target_needs_an_existing_feed REFERENCES nmsp_feed.feed ON UPDATE CASCADE,
     name text NOT NULL DEFAULT 'default',
-    root text NOT NULL UNIQUE
+    root text NOT NULL CONSTRAINT target_root_is_already_used UNIQUE
         CONSTRAINT root_is_absolute_path CHECK (root ~ '^/' AND root !~ '(^|/)\.\.?(/|$)' AND root !~ '//' AND root !~ '.+/$'),
     enabled boolean NOT NULL DEFAULT true,
     settings jsonb NOT NULL DEFAULT '{}'
@@ -97,7 +99,7 @@ CREATE TABLE nmsp_feed.target (
     error text,
     error_at timestamptz,
     applied_at timestamptz,
-    UNIQUE (feed, name)
+    CONSTRAINT target_name_is_already_used UNIQUE (feed, name)
 );
 COMMENT ON TABLE nmsp_feed.target IS
     'One instance of a daemon and the folder it reads. The operator''s columns are feed, name, root, enabled and settings; the rest is the feeder''s';
@@ -128,7 +130,8 @@ COMMENT ON COLUMN nmsp_feed.change.xid IS 'Transaction that made the change: com
 
 CREATE TABLE nmsp_feed.bulk (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,
+    target_id bigint NOT NULL
+        CONSTRAINT bulk_needs_an_existing_target REFERENCES nmsp_feed.target ON DELETE CASCADE,
     cause text NOT NULL,
     part text,
     ids bigint[],
@@ -144,7 +147,8 @@ COMMENT ON COLUMN nmsp_feed.bulk.cause IS 'As in nmsp_feed.change; artifact = pa
 COMMENT ON COLUMN nmsp_feed.bulk.total IS 'Artifacts to walk, an estimate; null = not known';
 
 CREATE TABLE nmsp_feed.artifact (
-    target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,
+    target_id bigint NOT NULL
+        CONSTRAINT artifact_needs_an_existing_target REFERENCES nmsp_feed.target ON DELETE CASCADE,
     part text NOT NULL,
     id bigint NOT NULL,
     path text,
@@ -165,9 +169,41 @@ COMMENT ON COLUMN nmsp_feed.artifact.error IS
 COMMENT ON COLUMN nmsp_feed.artifact.rejected IS 'SHA-256 over the path and the hash of the content that was refused';
 
 CREATE TABLE nmsp_feed.gone (
-    target_id bigint NOT NULL REFERENCES nmsp_feed.target ON DELETE CASCADE,
+    target_id bigint NOT NULL
+        CONSTRAINT gone_needs_an_existing_target REFERENCES nmsp_feed.target ON DELETE CASCADE,
     path text NOT NULL,
     remove_after timestamptz NOT NULL,
     PRIMARY KEY (target_id, path)
 );
 COMMENT ON TABLE nmsp_feed.gone IS 'Files of artifacts that are gone or renamed, kept for the grace time of the feed';
+
+COMMENT ON COLUMN nmsp_feed.feed.name IS 'Name of the kind of daemon';
+COMMENT ON COLUMN nmsp_feed.dependency.feed IS 'The feed that depends';
+COMMENT ON COLUMN nmsp_feed.target.id IS 'Key';
+COMMENT ON COLUMN nmsp_feed.target.feed IS 'Kind of daemon';
+COMMENT ON COLUMN nmsp_feed.target.name IS 'Name of this instance, for people';
+COMMENT ON COLUMN nmsp_feed.target.enabled IS 'Whether the feeder serves it; enabling it again reconciles it whole';
+COMMENT ON COLUMN nmsp_feed.target.attempts IS 'Failed attempts in a row';
+COMMENT ON COLUMN nmsp_feed.target.attempted_at IS 'When the last failed attempt was';
+COMMENT ON COLUMN nmsp_feed.target.next_attempt IS 'When the next attempt is due; null = it did not fail';
+COMMENT ON COLUMN nmsp_feed.target.error_at IS 'When error was met';
+COMMENT ON COLUMN nmsp_feed.target.applied_at IS 'When it was last brought up to date';
+COMMENT ON COLUMN nmsp_feed.change.id IS 'Order in which rows were written, not in which they were committed';
+COMMENT ON COLUMN nmsp_feed.change.feed IS 'Feed that depends on what changed';
+COMMENT ON COLUMN nmsp_feed.change.at IS 'When the transaction began';
+COMMENT ON COLUMN nmsp_feed.bulk.id IS 'Key; smaller ones are walked first';
+COMMENT ON COLUMN nmsp_feed.bulk.target_id IS 'Target';
+COMMENT ON COLUMN nmsp_feed.bulk.part IS 'With cause artifact: part of the artifacts';
+COMMENT ON COLUMN nmsp_feed.bulk.ids IS 'What changed, as in nmsp_feed.change; with cause artifact: the artifacts';
+COMMENT ON COLUMN nmsp_feed.bulk.after_part IS 'Cursor: part of the last artifact that is done; null = none yet';
+COMMENT ON COLUMN nmsp_feed.bulk.after_id IS 'Cursor: id of the last artifact that is done';
+COMMENT ON COLUMN nmsp_feed.bulk.done IS 'Artifacts walked so far';
+COMMENT ON COLUMN nmsp_feed.bulk.at IS 'When the walk was asked for';
+COMMENT ON COLUMN nmsp_feed.artifact.target_id IS 'Target';
+COMMENT ON COLUMN nmsp_feed.artifact.part IS 'Kind of artifact, as its feed names it';
+COMMENT ON COLUMN nmsp_feed.artifact.id IS 'Which one, as its feed numbers it';
+COMMENT ON COLUMN nmsp_feed.artifact.size IS 'Bytes in place';
+COMMENT ON COLUMN nmsp_feed.artifact.applied_at IS 'When it was put in place';
+COMMENT ON COLUMN nmsp_feed.gone.target_id IS 'Target';
+COMMENT ON COLUMN nmsp_feed.gone.path IS 'File, relative to the root';
+COMMENT ON COLUMN nmsp_feed.gone.remove_after IS 'When it is removed';

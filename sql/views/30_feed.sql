@@ -568,6 +568,26 @@ SELECT t.id AS target_id, t.feed, t.name, t.root, t.enabled,
  ORDER BY t.feed, t.name;
 COMMENT ON VIEW nmsp_feed.status IS
     'One row per target: what waits (queue, bulk), how far behind it is (lag), the last error with the daemon''s own message, what is in place';
+COMMENT ON COLUMN nmsp_feed.status.target_id IS 'Target';
+COMMENT ON COLUMN nmsp_feed.status.feed IS 'Kind of daemon';
+COMMENT ON COLUMN nmsp_feed.status.name IS 'Name of the instance';
+COMMENT ON COLUMN nmsp_feed.status.root IS 'Its folder';
+COMMENT ON COLUMN nmsp_feed.status.enabled IS 'Whether it is served';
+COMMENT ON COLUMN nmsp_feed.status.state IS 'disabled, failed (error says why), working, quarantine (all but some artifacts are in place) or in step';
+COMMENT ON COLUMN nmsp_feed.status.queue IS 'Changed rows that wait';
+COMMENT ON COLUMN nmsp_feed.status.bulk IS 'Walks over many artifacts that are under way';
+COMMENT ON COLUMN nmsp_feed.status.bulk_done IS 'Artifacts those have walked';
+COMMENT ON COLUMN nmsp_feed.status.bulk_total IS 'Artifacts they will walk, as far as known; else null';
+COMMENT ON COLUMN nmsp_feed.status.lag IS 'Age of the oldest change that waits; 0 when none does';
+COMMENT ON COLUMN nmsp_feed.status.error IS 'Why it failed, or why an artifact is in quarantine: the own message of the daemon';
+COMMENT ON COLUMN nmsp_feed.status.error_at IS 'When it failed';
+COMMENT ON COLUMN nmsp_feed.status.attempts IS 'Failed attempts in a row';
+COMMENT ON COLUMN nmsp_feed.status.next_attempt IS 'When it is tried again';
+COMMENT ON COLUMN nmsp_feed.status.artifacts IS 'Artifacts in place';
+COMMENT ON COLUMN nmsp_feed.status.quarantined IS 'Artifacts whose desired content is not in place';
+COMMENT ON COLUMN nmsp_feed.status.bytes IS 'Size of all artifacts';
+COMMENT ON COLUMN nmsp_feed.status.applied_at IS 'When it was last brought up to date';
+COMMENT ON COLUMN nmsp_feed.status.check_requested IS 'A comparison of disk and manifest that was asked for and is not done';
 
 CREATE OR REPLACE VIEW nmsp_feed.quarantine AS
 SELECT t.feed, t.name, a.target_id, a.part, a.id, a.path, a.error
@@ -575,6 +595,13 @@ SELECT t.feed, t.name, a.target_id, a.part, a.id, a.path, a.error
  WHERE a.error IS NOT NULL;
 COMMENT ON VIEW nmsp_feed.quarantine IS
     'Artifacts whose desired content is not in place and why; path = what is in place instead (null: nothing)';
+COMMENT ON COLUMN nmsp_feed.quarantine.feed IS 'Kind of daemon';
+COMMENT ON COLUMN nmsp_feed.quarantine.name IS 'Name of the instance';
+COMMENT ON COLUMN nmsp_feed.quarantine.target_id IS 'Target';
+COMMENT ON COLUMN nmsp_feed.quarantine.part IS 'Kind of artifact';
+COMMENT ON COLUMN nmsp_feed.quarantine.id IS 'Which one';
+COMMENT ON COLUMN nmsp_feed.quarantine.path IS 'What is in place instead; null = nothing';
+COMMENT ON COLUMN nmsp_feed.quarantine.error IS 'Why it was refused';
 
 -- ---------------------------------------------------------------- triggers
 
@@ -841,6 +868,17 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
 CREATE OR REPLACE VIEW nmsp.worker_status AS SELECT * FROM nmsp.worker_status();
 COMMENT ON VIEW nmsp.worker_status IS
     'The workers of this server (empty when nmsp is not in shared_preload_libraries): who runs where, since when, how often restarted, last error';
+COMMENT ON COLUMN nmsp.worker_status.worker IS 'launcher or feeder';
+COMMENT ON COLUMN nmsp.worker_status.database IS 'Database it works in; null for the launcher';
+COMMENT ON COLUMN nmsp.worker_status.pid IS 'Process id; null = it does not run';
+COMMENT ON COLUMN nmsp.worker_status.state IS 'starting, running, crash brake (waits after a crash) or stopped';
+COMMENT ON COLUMN nmsp.worker_status.started_at IS 'When it was started last';
+COMMENT ON COLUMN nmsp.worker_status.starts IS 'How often it was started since the server was';
+COMMENT ON COLUMN nmsp.worker_status.batches IS 'Batches put in place';
+COMMENT ON COLUMN nmsp.worker_status.artifacts IS 'Artifacts in these batches';
+COMMENT ON COLUMN nmsp.worker_status.failures IS 'Attempts that failed';
+COMMENT ON COLUMN nmsp.worker_status.last_error IS 'The last failure; shown to members of pg_read_all_stats';
+COMMENT ON COLUMN nmsp.worker_status.last_error_at IS 'When that was';
 
 -- What was refused may be the fault of functions that are mended now.
 UPDATE nmsp_feed.target t SET check_requested = clock_timestamp()
