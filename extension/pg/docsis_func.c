@@ -74,6 +74,7 @@ docsis_text(PG_FUNCTION_ARGS)
     docsis_error error;
     char *text;
 
+    options.valid_utf8 = true;
     if (strcmp(style, "docsis") == 0)
         options.style = DOCSIS_STYLE_DOCSIS;
     else if (strcmp(style, "native") != 0)
@@ -94,12 +95,6 @@ docsis_text(PG_FUNCTION_ARGS)
     if (!docsis_write_text(BYTES(config), LENGTH(config), &options, &out, &error))
         nmsp_raise(&error, NULL, 0);
     text = nmsp_buffer_cstring(&out);
-    if (options.style == DOCSIS_STYLE_DOCSIS && GetDatabaseEncoding() == PG_UTF8 &&
-        !pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
-        ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
-                        errmsg("a string of the configuration is not valid UTF-8"),
-                        errdetail("The style \"docsis\" has no escapes for such bytes."),
-                        errhint("Use the style native.")));
     PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(text, strlen(text), PG_UTF8)));
 }
 

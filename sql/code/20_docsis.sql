@@ -13,7 +13,7 @@ COMMENT ON FUNCTION docsis.encode(bytea, text, text, boolean) IS
 CREATE FUNCTION docsis.text(config docsis.config, style text DEFAULT 'native', oid text DEFAULT 'names') RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_text';
 COMMENT ON FUNCTION docsis.text(docsis.config, text, text) IS
-'Value to text. style native reads back to the same bytes; style docsis is laid out as the docsis tool''s decoder does. oid: names, numeric or iso. Errors: 22023 unknown style, 22P05 bytes that the style docsis cannot show.';
+'Value to text. style native reads back to the same bytes; style docsis is laid out as the docsis tool''s decoder does. oid: names, numeric or iso. Bytes of strings that are not UTF-8 are shown as \xHH. Errors: 22023 unknown style or form.';
 
 CREATE FUNCTION docsis.seal(config docsis.config, secret text, ipv6_address boolean DEFAULT false) RETURNS docsis.config
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_seal_config';
