@@ -79,6 +79,13 @@ class Cluster:
         self.log = os.path.join(self.folder, "server.log")
         self.settings = {**TEST_SETTINGS, **(settings or {})}
 
+    @classmethod
+    def attached(cls, bindir, sockets):
+        """A running cluster as its clients see it; its server is another process's business."""
+        client = cls.__new__(cls)
+        client.bindir, client.sockets = bindir, sockets
+        return client
+
     # -- server
 
     def _as_owner(self, argv):

@@ -34,7 +34,7 @@ FEED_SETTINGS = {"shared_preload_libraries": "nmsp", "nmsp.databases": "postgres
 
 
 def missing():
-    """None when a isp can be made here, else the reason in one line."""
+    """None when one can be made here, else the reason in one line."""
     return netns.available() or daemons.missing() or cluster.missing()
 
 
@@ -51,7 +51,8 @@ class IspCmts:
 
 
 class Isp:
-    """See the module. stack: an ExitStack that takes the isp down; folder: kept when given.
+    """See the module. stack: an ExitStack that takes all of it down; folder: kept when given;
+    settings: more for postgresql.conf; name: beginning of the namespaces' names.
 
     Attributes: db (cluster.Cluster), net, dhcpd, boss (its supervisor), tftpd, cmts (by name),
     tftp_root, dhcpd_root.
@@ -74,7 +75,7 @@ class Isp:
         SnmpMibObject sysLocation.0 String "{modem.place.0}";
     """
 
-    def __init__(self, stack, folder=None, settings=None):
+    def __init__(self, stack, folder=None, settings=None, name="nmsp"):
         self.folder = folder or stack.enter_context(
             tempfile.TemporaryDirectory(prefix="nmsp-isp-", ignore_cleanup_errors=True))
         os.chmod(self.folder, 0o755)
@@ -84,7 +85,7 @@ class Isp:
         self.tftp_root = self._folder("feeds", "tftp", owner="postgres")
         self.dhcpd_root = self._folder("feeds", "dhcpd", owner="postgres")
         self.run_folder = self._folder("run")
-        self._start_network()
+        self._start_network(name)
         self._start_database(settings or {})
 
     def _folder(self, *names, owner=None):
@@ -97,8 +98,8 @@ class Isp:
                 shutil.chown(path, owner, owner)
         return path
 
-    def _start_network(self):
-        self.net = self.stack.enter_context(netns.Network())
+    def _start_network(self, name):
+        self.net = self.stack.enter_context(netns.Network(prefix=name))
         self.stamp = os.path.join(self.dhcpd_root, "ready")
         self.dhcpd = daemons.Dhcpd(self.net.server, self.run_folder,
                                    os.path.join(self.dhcpd_root, "current", "dhcpd.conf"),
