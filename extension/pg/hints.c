@@ -15,34 +15,94 @@ typedef struct constraint_hint {
     const char *hint;
 } constraint_hint;
 
+#define HOST_NAME                                                                                  \
+    "Use letters, digits, '-', '_' and '.', at most 63, beginning and ending with a letter or digit."
+
 static const constraint_hint constraint_hints[] = {
+    {"setting_has_exactly_one_row", "UPDATE the row that is there."},
+    {"setting_pkey", "UPDATE the row that is there."},
+    {"setting_secret_has_exactly_one_row", "UPDATE the row that is there."},
+    {"setting_secret_pkey", "UPDATE the row that is there."},
+    {"setting_provisioning_server_is_a_host", "Give an address without a mask."},
+    {"setting_domain_name_is_a_domain", "Use letters, digits, '-' and '.', as in example.net."},
+    {"setting_default_lease_time_is_positive", "Lease times are in seconds, at least 1."},
+    {"setting_max_lease_time_not_below_default",
+     "Set max_lease_time to default_lease_time or more; both can be changed in one UPDATE."},
+    {"setting_max_cpe_between_1_and_254", "Use 1 to 254."},
+    {"setting_ds_rate_coefficient_is_positive", "1 leaves rates as they are."},
+    {"setting_us_rate_coefficient_is_positive", "1 leaves rates as they are."},
+    {"setting_secret_community_is_not_empty", "Choose a community."},
+
+    {"netgw_name_is_already_used", "Change that gateway's row, or choose another name."},
+    {"netgw_name_is_a_host_name", HOST_NAME},
+    {"netgw_kind_is_known", "Use cmts, bras, olt or dslam."},
+    {"netgw_secret_needs_an_existing_netgw",
+     "SELECT id, name FROM nmsp.netgw lists those that exist."},
+    {"netgw_secret_pkey", "UPDATE the secret that the gateway has."},
+
+    /* triggers say it first when the gateway is missing: this is about deleting one */
+    {"pool_needs_an_existing_netgw",
+     "Delete its pools first, or UPDATE nmsp.pool SET netgw_id = <another gateway's id>."},
+    {"pool_network_overlaps_another_pool",
+     "Choose a network that no other pool has: SELECT network FROM nmsp.pool ORDER BY 1."},
+    {"pool_purpose_is_known", "Use cm, mta, cpe_public, cpe_private or stb."},
+    {"pool_range_has_start_and_end", "Set both range_start and range_end, or none."},
+    {"pool_lease_time_is_positive", "Lease times are in seconds; null: that of nmsp.setting."},
+    {"pool_stb_needs_a_vendor_class", "Set vendor_class to the beginning of the box's option 60."},
+    {"pool_prefix_delegation_is_for_ipv6_cpe",
+     "Put delegated_prefix into an IPv6 pool of purpose cpe_public or cpe_private."},
+    {"pool_delegated_length_fits_its_prefix",
+     "Set both delegated_prefix and delegated_length, the latter from the prefix's length to 64."},
+
+    {"service_class_name_is_already_used", "UPDATE that service class, or choose another name."},
+    {"service_class_name_is_not_empty", "Choose a name."},
+    {"service_class_ds_rate_fits_32_bits", "Rates are in bit/s, at most 4294967295."},
+    {"service_class_us_rate_fits_32_bits", "Rates are in bit/s, at most 4294967295."},
+
+    {"template_name_is_already_used", "UPDATE that template instead, or choose another name."},
+    {"template_name_is_not_empty", "Choose a name."},
+    {"template_device_is_known", "Use cm or mta."},
+    {"template_parent_must_exist", /* deleting one */
+     "Give the templates below it another parent first: UPDATE nmsp.template SET parent_id = ..."
+     " WHERE parent_id = <its id>."},
+
     {"modem_mac_is_already_used",
      "Change that modem's row (UPDATE nmsp.modem ... WHERE mac = ...) or delete it first."},
     {"modem_address_is_already_used",
      "Use nmsp.allocate_address(<pool id>) to get a free address, or null for a dynamic one."},
     {"modem_address6_is_already_used", "Choose another address, or null for a dynamic one."},
-    {"modem_name_is_a_host_name",
-     "Use letters, digits, '-', '_' and '.', at most 63, beginning and ending with a letter or digit."},
+    {"modem_address_is_an_ipv4_host", "Give an IPv4 address without a mask; address6 is for IPv6."},
+    {"modem_address6_is_an_ipv6_host", "Give an IPv6 address without a mask; address is for IPv4."},
+    {"modem_name_is_a_host_name", HOST_NAME},
+    {"modem_needs_an_existing_netgw", /* deleting one */
+     "Move its modems first: UPDATE nmsp.modem SET netgw_id = ... WHERE netgw_id = <its id>."},
+    {"modem_needs_an_existing_template", /* deleting one */
+     "Give its modems another template first: UPDATE nmsp.modem SET template_id = ..."
+     " WHERE template_id = <its id>."},
     {"modem_needs_an_existing_service_class",
-     "SELECT id, name FROM nmsp.service_class lists those that exist."},
+     "SELECT id, name FROM nmsp.service_class lists those that exist; one that modems have is not"
+     " deleted."},
+    {"modem_option_key_is_a_name",
+     "Use letters, digits, '-' and '_', beginning with a letter or '_'."},
+    {"modem_option_needs_an_existing_modem",
+     "SELECT id, mac FROM nmsp.modem lists those that exist."},
+    {"modem_option_pkey", "UPDATE the option that the modem has."},
+
     {"endpoint_mac_is_already_used", "Change that endpoint's row or delete it first."},
     {"endpoint_address_is_already_used",
      "Use nmsp.allocate_address(<pool id>) to get a free address."},
+    {"endpoint_address6_is_already_used", "Choose another address."},
+    {"endpoint_delegated_prefix_is_already_used", "Choose another prefix."},
+    {"endpoint_delegated_prefix_is_ipv6", "Give an IPv6 prefix such as 2001:db8:100::/56."},
+    {"endpoint_address_is_an_ipv4_host",
+     "Give an IPv4 address without a mask; address6 is for IPv6."},
+    {"endpoint_address6_is_an_ipv6_host",
+     "Give an IPv6 address without a mask; address is for IPv4."},
+    {"endpoint_name_is_already_used", "Change that endpoint's row, or choose another name."},
     {"endpoint_name_is_a_host_label",
      "Use letters, digits and '-', at most 63; names that begin with cm- or mta- are reserved."},
     {"endpoint_has_a_fixed_address", "Give it an address, e.g. nmsp.allocate_address(<pool id>)."},
-    {"pool_network_overlaps_another_pool",
-     "Choose a network that no other pool has: SELECT network FROM nmsp.pool ORDER BY 1."},
-    {"pool_stb_needs_a_vendor_class", "Set vendor_class to the beginning of the box's option 60."},
-    {"pool_purpose_is_known", "Use cm, mta, cpe_public, cpe_private or stb."},
-    {"netgw_name_is_already_used", "Change that gateway's row, or choose another name."},
-    {"netgw_name_is_a_host_name",
-     "Use letters, digits, '-', '_' and '.', at most 63, beginning and ending with a letter or digit."},
-    {"netgw_kind_is_known", "Use cmts, bras, olt or dslam."},
-    {"template_name_is_already_used", "UPDATE that template instead, or choose another name."},
-    {"service_class_name_is_already_used", "UPDATE that service class, or choose another name."},
-    {"service_class_ds_rate_fits_32_bits", "Rates are in bit/s, at most 4294967295."},
-    {"service_class_us_rate_fits_32_bits", "Rates are in bit/s, at most 4294967295."},
+    {"endpoint_needs_a_mac_for_ipv6", "Set mac to the hardware address of the CPE."},
 };
 
 static ExecutorRun_hook_type previous_run = NULL;

@@ -95,7 +95,7 @@ CREATE TABLE nmsp.pool (
     CONSTRAINT pool_range_starts_before_it_ends CHECK (range_start <= range_end),
     CONSTRAINT pool_router_lies_inside_its_network CHECK (router << network),
     CONSTRAINT pool_router_lies_outside_its_range CHECK (NOT (router BETWEEN range_start AND range_end)),
-    CONSTRAINT pool_stb_needs_a_vendor_class CHECK (purpose <> 'stb' OR vendor_class <> ''),
+    CONSTRAINT pool_stb_needs_a_vendor_class CHECK (purpose <> 'stb' OR coalesce(vendor_class, '') <> ''),
     CONSTRAINT pool_prefix_delegation_is_for_ipv6_cpe CHECK (delegated_prefix IS NULL
         OR (family(network) = 6 AND family(delegated_prefix) = 6 AND purpose IN ('cpe_public', 'cpe_private'))),
     CONSTRAINT pool_delegated_length_fits_its_prefix CHECK ((delegated_prefix IS NULL) = (delegated_length IS NULL)

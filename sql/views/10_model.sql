@@ -27,7 +27,7 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP IN ('DELETE', 'TRUNCATE') THEN
         PERFORM nmsp.refuse('55000', format('the row of nmsp.%s cannot be deleted', TG_TABLE_NAME),
             'There is always exactly one row of settings.', 'UPDATE it instead.', TG_TABLE_NAME);
     END IF;
@@ -43,6 +43,10 @@ CREATE OR REPLACE TRIGGER a_check BEFORE DELETE OR INSERT OR UPDATE OF time_zone
     FOR EACH ROW EXECUTE FUNCTION nmsp.setting_check();
 CREATE OR REPLACE TRIGGER a_check BEFORE DELETE ON nmsp.setting_secret
     FOR EACH ROW EXECUTE FUNCTION nmsp.setting_check();
+CREATE OR REPLACE TRIGGER a_check_truncate BEFORE TRUNCATE ON nmsp.setting
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.setting_check();
+CREATE OR REPLACE TRIGGER a_check_truncate BEFORE TRUNCATE ON nmsp.setting_secret
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.setting_check();
 
 -- netgw_secret ----------------------------------------------------------------------------------
 
@@ -111,16 +115,18 @@ RETURNS void LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
+    low     CONSTANT inet := host(old_network);
+    high    CONSTANT inet := host(broadcast(old_network));
     address inet;
     device  text;
 BEGIN
     SELECT a.address, a.device INTO address, device FROM (
-        SELECT m.address, 'modem ' || m.mac AS device FROM nmsp.modem m
-         WHERE m.address BETWEEN host(old_network)::inet AND host(broadcast(old_network))::inet
+        SELECT u.address, 'modem ' || m.mac AS device FROM nmsp.modem m, unnest(ARRAY[m.address, m.address6]) u(address)
+         WHERE m.address BETWEEN low AND high OR m.address6 BETWEEN low AND high
         UNION ALL
-        SELECT e.address, 'endpoint ' || e.name FROM nmsp.endpoint e
-         WHERE e.address BETWEEN host(old_network)::inet AND host(broadcast(old_network))::inet) a
-     WHERE moved OR new_network IS NULL OR NOT a.address << new_network LIMIT 1;
+        SELECT u.address, 'endpoint ' || e.name FROM nmsp.endpoint e, unnest(ARRAY[e.address, e.address6]) u(address)
+         WHERE e.address BETWEEN low AND high OR e.address6 BETWEEN low AND high) a
+     WHERE a.address BETWEEN low AND high AND (moved OR new_network IS NULL OR NOT a.address << new_network) LIMIT 1;
     IF FOUND THEN
         PERFORM nmsp.refuse('23503', format('pool %s still holds fixed addresses', old_network),
             format('%s has the fixed address %s.', upper(left(device, 1)) || substr(device, 2), address),
@@ -181,6 +187,11 @@ BEGIN
                 format('The parents would be: %s.', coalesce(chain, quote_ident(NEW.name))),
                 'Choose a parent that is not below this template.', 'template', 'template_is_not_its_own_parent');
         END IF;
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.device <> OLD.device
+       AND (EXISTS (SELECT FROM nmsp.modem m WHERE m.template_id = NEW.id) OR EXISTS (SELECT FROM nmsp.template t WHERE t.parent_id = NEW.id)) THEN
+        PERFORM nmsp.refuse('23514', format('template "%s" is in use for %s', OLD.name, OLD.device),
+            'Devices or templates below it need it as it is.', format('INSERT another template for %s.', NEW.device), 'template');
     END IF;
     IF TG_OP = 'INSERT' OR NEW.source IS DISTINCT FROM OLD.source OR NEW.device <> OLD.device THEN
         PERFORM nmsp.check_template(NEW.source, NEW.device, NEW.name);
