@@ -5,6 +5,7 @@
 #include "postgres.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 
 #include "extension/pg/glue.h"
 #include "workers/worker.h"
@@ -20,4 +21,5 @@ _PG_init(void)
         return;
     nmsp_hints_init();
     nmsp_worker_init();
+    MarkGUCPrefixReserved("nmsp");
 }

@@ -1,4 +1,6 @@
--- Errors that look like PostgreSQL's own.
+-- The schema is the user's (it outlives the extension); errors look like PostgreSQL's own.
+
+COMMENT ON SCHEMA nmsp IS 'Back office of a cable operator: the provisioning model and what operators call.';
 
 CREATE FUNCTION nmsp.refuse(code text, message text, detail text, hint text, relation text, constraint_name text DEFAULT '')
 RETURNS void

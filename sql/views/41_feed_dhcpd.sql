@@ -228,9 +228,12 @@ END;
 REVOKE ALL ON FUNCTION nmsp_feed.dhcpd_render(bigint, text, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_render(bigint, text, bigint[]) IS 'Feed dhcpd: the files of one part.';
 
-INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, validate_command, rank)
-VALUES ('dhcpd', 'set', 'nmsp_feed.dhcpd_keys', 'nmsp_feed.dhcpd_render', 'dhcpd-check', 20)
-ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function;
+-- main is vital: dhcpd.conf and check.conf are the same but for their paths, so neither may be held
+-- back alone.
+INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, validate_command, rank, vital_parts)
+VALUES ('dhcpd', 'set', 'nmsp_feed.dhcpd_keys', 'nmsp_feed.dhcpd_render', 'dhcpd-check', 20, '{main}')
+ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function,
+    vital_parts = excluded.vital_parts;
 
 INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.modem', '{mac,netgw_id,address,public_cpe,internet_access}', '{"modem": "id", "endpoint": "id"}'),
