@@ -286,7 +286,7 @@ gather(config_input *input)
     if (template->nulls[0] || setting->nulls[0])
         return false;
     render->source = text_bytes(template->values[0]);
-    render->name = VARDATA_ANY(DatumGetPointer(template->values[1]));
+    render->name = text_bytes(template->values[1]);
     render->setting = DatumGetJsonbP(setting->values[0]);
     render->max_cpe = DatumGetInt32(setting->values[1]);
     key = int8_column(input, cache->service_class_id, &null);

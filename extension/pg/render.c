@@ -243,8 +243,11 @@ render_plain(render_input *input)
     expand(input, input->source, &body);
     head = head_statements(input, !nmsp_contains_word(body.data, body.length, "MaxCPE"));
     nmsp_buffer_init(&parsed, 1024);
-    if (!encode((bytes){head, strlen(head)}, (bytes){body.data, body.length}, &parsed, &error))
-        nmsp_raise(&error, psprintf("template \"%s\"", input->name), 1);
+    if (!encode((bytes){head, strlen(head)}, (bytes){body.data, body.length}, &parsed, &error)) {
+        nmsp_place_in_template(&error, body.data, body.length, 1);
+        nmsp_raise(&error, psprintf("template \"%.*s\"", (int)input->name.length, input->name.data),
+                   1);
+    }
     return seal(input, (char *)parsed.data + VARHDRSZ, parsed.length - VARHDRSZ);
 }
 

@@ -24,7 +24,7 @@ typedef struct render_input {
     Jsonb *setting;                  /* an object, or NULL */
 
     bytes source;                    /* the template's whole text */
-    const char *name;                /* its name, for messages */
+    bytes name;                      /* its name, for messages */
     bool network_access;
     int max_cpe;
     bytes secret;

@@ -158,6 +158,34 @@ nmsp_has_statement(const char *text, size_t length)
     return false;
 }
 
+void
+nmsp_place_in_template(docsis_error *error, const char *text, size_t length, int line_shift)
+{
+    int lines = 1, last_line = 1;
+    size_t start_of_last = 0, end = 0;
+
+    for (size_t i = 0, start = 0; i < length; i++) {
+        if (text[i] == '\n') {
+            lines++;
+            start = i + 1;
+        } else if (!isspace((unsigned char)text[i])) {
+            last_line = lines;
+            start_of_last = start;
+            end = i + 1;
+        }
+    }
+    if (error->line - line_shift <= lines)
+        return;
+    error->line = last_line + line_shift;
+    error->column = (int)(end - start_of_last) + 1;
+    strlcpy(error->message,
+            strstr(error->detail, "end of the text") ? "a closing brace without an opening one"
+                                                     : "unexpected end of the text",
+            sizeof error->message);
+    if (strstr(error->detail, "end of the text"))
+        strlcpy(error->detail, "More groups are closed than were opened.", sizeof error->detail);
+}
+
 /* A value that any line of this kind takes, in place of what only a device's row knows. */
 static bool
 lookup_sample(void *context, const char *name, size_t name_length, const char **value,
@@ -215,8 +243,8 @@ nmsp_check_template(PG_FUNCTION_ARGS)
     bool mta = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "mta") == 0;
     char *name = text_to_cstring(PG_GETARG_TEXT_PP(2));
     size_t length;
-    const char *p = (const char *)nmsp_text_bytes(source, &length);
-    const char *end = p + length;
+    const char *text_start = (const char *)nmsp_text_bytes(source, &length);
+    const char *p = text_start, *end = p + length;
     template_buffer full;
     bool *sampled;
     int lines = 1;
@@ -247,8 +275,10 @@ nmsp_check_template(PG_FUNCTION_ARGS)
         bool depends_on_value = error.code == DOCSIS_TYPE_MISMATCH ||
                                 error.code == DOCSIS_OUT_OF_RANGE || error.code == DOCSIS_TOO_LONG;
 
-        if (!depends_on_value || !blank_sampled_line(&full, sampled, lines + 1, error.line))
-            nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
+        if (depends_on_value && blank_sampled_line(&full, sampled, lines + 1, error.line))
+            continue;
+        nmsp_place_in_template(&error, text_start, length, 1);
+        nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
     }
     PG_RETURN_VOID();
 }

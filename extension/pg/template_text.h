@@ -17,6 +17,12 @@ bool nmsp_contains_word(const char *text, size_t length, const char *word);
 /* Does the text hold anything but white space and comments? */
 bool nmsp_has_statement(const char *text, size_t length);
 
+/*
+ * An error behind the last line of a template stands in what encloses it; it becomes one of the
+ * template's end. line_shift: lines of the parsed text before the template's first.
+ */
+void nmsp_place_in_template(docsis_error *error, const char *text, size_t length, int line_shift);
+
 /* template_lookup over a flat jsonb object: {"qos.ds_rate_max.0": ...}; null is the empty value. */
 bool nmsp_lookup_jsonb(void *context, const char *name, size_t name_length, const char **value,
                        size_t *value_length);
