@@ -20,7 +20,8 @@ import tap  # noqa: E402
 import tftp  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
-MACS = {"cmts-1": modem.macs(10, "02:00:00:01:00:01"), "cmts-2": modem.macs(10, "02:00:00:02:00:01")}
+MACS = {"cmts-1": modem.macs(10, "02:00:00:01:00:01"),
+        "cmts-2": modem.macs(10, "02:00:00:02:00:01")}
 SECRETS = {"cmts-1": "first secret", "cmts-2": "the second one"}
 RATES = {"silver": (100_000_000, 10_000_000), "gold": (500_000_000, 50_000_000)}
 BIG = MACS["cmts-1"][0]
@@ -160,8 +161,8 @@ def moved(t, bed):
     t.ok(two.holds(bed.isp.boot(mac).address),
          "moved modem: it boots behind the other CMTS, with an address and the secret from there")
     bed.isp.place(mac, one)
-    t.raises(modem.BootError, lambda: bed.isp.boot(mac), "moved modem: no longer behind the old one",
-             "cmts_mic|names no file")
+    t.raises(modem.BootError, lambda: bed.isp.boot(mac),
+             "moved modem: no longer behind the old one", "cmts_mic|names no file")
     bed.isp.place(mac, two)
 
 
@@ -185,7 +186,8 @@ def newcomer(t, bed):
     device = bed.isp.device(NEWCOMER)
     device.client.timeout, device.client.tries = 0.05, 1
     result = wait_until(device.boot, deadline=10, what="first boot", interval=0)
-    t.diag(f"new modem: {(time.monotonic() - begin) * 1000:.0f} ms from before the INSERT to booted")
+    t.diag(f"new modem: {(time.monotonic() - begin) * 1000:.0f} ms from before the INSERT until "
+           "it has booted")
     t.is_(result.rates, {"ds": [100_000_000], "us": [10_000_000]}, "new modem: it boots")
 
 
@@ -249,7 +251,8 @@ def commit_to_offer(t, bed):
             times.append((time.monotonic() - begin) * 1000)
     gaps = [event["gap_ms"] for event in bed.isp.boss.events("start")[-ROUNDS:]]
     t.diag(f"commit -> offered by dhcpd: p50 {statistics.median(times):.0f} ms, longest "
-           f"{max(times):.0f} ms of {ROUNDS}; restarts of dhcpd p50 {statistics.median(gaps):.0f} ms")
+           f"{max(times):.0f} ms of {ROUNDS}; restarts of dhcpd p50 "
+           f"{statistics.median(gaps):.0f} ms")
     t.ok(statistics.median(times) < 2000, "a commit is offered by dhcpd within two seconds", times)
 
 
@@ -265,8 +268,8 @@ def restart_gap(t, bed):
         seen = len(probe.answered)
         wait_until(lambda: len(probe.answered), lambda n: n > seen + 20, 10, "answers afterwards")
     probe.stop()
-    t.diag(f"DISCOVER each 10 ms over 3 restarts of dhcpd: longest gap {probe.longest_gap_ms()} ms, "
-           f"{probe.unanswered()} of {len(probe.sent)} unanswered")
+    t.diag("DISCOVER each 10 ms over 3 restarts of dhcpd: longest gap "
+           f"{probe.longest_gap_ms()} ms, {probe.unanswered()} of {len(probe.sent)} unanswered")
     t.ok(probe.longest_gap_ms() < 2000, "a restart of dhcpd is a short gap", probe.longest_gap_ms())
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""kill -9 in the middle of a change of 2,000 files: never half a file, and afterwards all is right."""
+"""kill -9 amid a change of 2,000 files: never half a file, and afterwards all is right."""
 
 import contextlib
 import os
@@ -70,9 +70,9 @@ class Bed:
         self.isp.wait_in_step()
         begin = time.monotonic()
         self.sql("INSERT INTO nmsp.modem (mac, netgw_id, template_id, service_class_id, name) "
-                 "SELECT ('02:00:00:01:' || to_char(g / 100, 'FM00') || ':' || to_char(g % 100, 'FM00'))"
-                 f"::macaddr, {self.cmts.id}, {template}, {gold}, 'm' || g "
-                 f"FROM generate_series(1, {COUNT}) g")
+                 "SELECT ('02:00:00:01:' || to_char(g / 100, 'FM00') || ':' "
+                 f"|| to_char(g % 100, 'FM00'))::macaddr, {self.cmts.id}, {template}, {gold}, "
+                 f"'m' || g FROM generate_series(1, {COUNT}) g")
         self.isp.wait_in_step()
         t.diag(f"INSERT of {COUNT} modems until all is served: {time.monotonic() - begin:.2f} s")
         self.paths = [os.path.join(self.isp.tftp_root, path) for path, in
@@ -223,8 +223,8 @@ def tampered(t, bed):
     bed.db.start()
     wait_until(bed.wrong_files, lambda wrong: not wrong, 60, "mended files")
     bed.isp.wait_in_step()
-    t.diag(f"files deleted and changed by hand while it was down: mended {time.monotonic() - begin:.2f} "
-           "s after the start")
+    t.diag(f"files deleted and changed by hand while it was down: mended "
+           f"{time.monotonic() - begin:.2f} s after the start")
     t.is_(sorted(os.listdir(f"{current}/device")), sorted(f"{shard}.conf" for shard in range(16)),
           "tampered: dhcpd's files are complete again")
     t.ok(b"nonsense" not in read(f"{current}/device/3.conf"), "tampered: and right")

@@ -28,8 +28,9 @@ class Bed:
         self.sql = self.isp.db.psql
         self.one = self.isp.add_cmts("cmts-1", "first secret")
         self.two = self.isp.add_cmts("cmts-2", "the second one")
+        gold = self.isp.add_service_class("gold", 500_000_000, 50_000_000)
         self.kind = {"template_id": self.isp.add_template("base", self.isp.TEMPLATE),
-                     "service_class_id": self.isp.add_service_class("gold", 500_000_000, 50_000_000)}
+                     "service_class_id": gold}
         for number, mac in enumerate(MACS):
             self.isp.add_modem(mac, self.one, fixed=number % 2 == 1, **self.kind)
         self.pool = self.one.pools["cpe_private"]
@@ -42,7 +43,8 @@ class Bed:
 
     def status(self):
         """State and error of feed dhcpd, as nmsp_feed.status says."""
-        return self.isp.db.query("SELECT state, error FROM nmsp_feed.status WHERE feed = 'dhcpd'")[0]
+        return self.isp.db.query("SELECT state, error FROM nmsp_feed.status "
+                                 "WHERE feed = 'dhcpd'")[0]
 
     def set_text(self, text):
         self.sql(f"UPDATE nmsp.pool SET dhcpd_text = {literal(text)} WHERE id = {self.pool}")
@@ -100,8 +102,10 @@ def mended(t, bed, what):
     bed.set_text(f'option domain-name "after {what}";')
     bed.isp.wait_in_step()
     t.is_(bed.status(), ["in step", None], f"{what}: mending the row clears the message")
-    t.is_(bed.isp.db.query("SELECT * FROM nmsp_feed.quarantine"), [], f"{what}: quarantine is empty")
-    t.is_(bed.cpe.boot().options["domain_name"], f"after {what}", f"{what}: the new text is in service")
+    t.is_(bed.isp.db.query("SELECT * FROM nmsp_feed.quarantine"), [],
+          f"{what}: quarantine is empty")
+    t.is_(bed.cpe.boot().options["domain_name"], f"after {what}",
+          f"{what}: the new text is in service")
     t.is_(bed.isp.db.query("SELECT component FROM nmsp.health() WHERE state <> 'ok'"), [],
           f"{what}: nmsp.health() is content")
 

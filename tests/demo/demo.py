@@ -4,6 +4,7 @@
 import contextlib
 import difflib
 import os
+import shutil
 import sys
 import time
 
@@ -102,7 +103,8 @@ class Demo:
 
     def decoded(self, result):
         """The bytes a modem got, as text."""
-        text = self.db.value(f"SELECT docsis.text('\\x{result.config.hex()}'::bytea::docsis.config)")
+        text = self.db.value(
+            f"SELECT docsis.text('\\x{result.config.hex()}'::bytea::docsis.config)")
         return text.splitlines(keepends=True)
 
 
@@ -141,9 +143,9 @@ def first_boots(demo):
     demo.sql(ROWS)
     begin = time.monotonic()
     results = [demo.boot(mac) for mac in MODEMS]
-    print(f"\n    {(time.monotonic() - begin) * 1000:.0f} ms after the commit all three have booted: "
-          "an address from dhcpd,\n    a file from tftpd, and each modem and its CMTS checked the "
-          "file's MICs.\n")
+    print(f"\n    {(time.monotonic() - begin) * 1000:.0f} ms after the commit all three have "
+          "booted: an address from dhcpd,\n    a file from tftpd, and each modem and its CMTS "
+          "checked the file's MICs.\n")
     show(results)
     cpe = modem.Cpe("06:00:00:00:00:01", demo.cmts["cmts-1"], modem_mac=results[0].mac).boot()
     print(f"\n    A customer's router behind the first modem gets {cpe.address}.")
@@ -169,18 +171,19 @@ def change(demo, before):
 def look_around(demo):
     title("5. Look around")
     state = demo.state
+    sudo = "sudo " if shutil.which("sudo") else ""
     repository = os.path.dirname(os.path.dirname(keeper.HERE))
     print("    Everything keeps running. The database:\n")
-    print(f"        sudo {state['bindir']}/psql -h {state['sockets']} -U postgres postgres\n")
+    print(f"        {sudo}{state['bindir']}/psql -h {state['sockets']} -U postgres postgres\n")
     for line in QUERIES.splitlines():
         print(f"            {line}")
     print("\n    Boot the first modem once more, by hand:\n")
-    print(f"        sudo ip netns exec {state['spaces']['cmts-1']} python3 "
+    print(f"        {sudo}ip netns exec {state['spaces']['cmts-1']} python3 "
           f"{repository}/tests/modem/modem.py \\\n            --server {state['server']} --giaddr "
           f"{keeper.CMTS['cmts-1'][0]} --secret '{SECRETS['cmts-1']}' 02:00:00:00:00:01\n")
     print(f"    Files: {state['tftp_root']}, {state['dhcpd_root']}/current\n"
           f"    Log of dhcpd: {state['dhcpd_log']}\n"
-          "    The end: sudo make demo-stop")
+          f"    The end: {sudo}make demo-stop")
 
 
 def run():
@@ -217,6 +220,8 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except keeper.Problem as problem:
         sys.exit(str(problem))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. What runs, keeps running: sudo make demo-stop takes it away.")
     except (Timeout, modem.BootError, cluster.SqlError) as error:

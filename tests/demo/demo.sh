@@ -1,8 +1,10 @@
 #!/bin/sh
 # The demo on a bare Debian 12:
-#   tests/demo/demo.sh        installs what is missing, builds, starts a small operator, boots modems
+#   tests/demo/demo.sh        installs what is missing, builds, starts a small operator, boots
+#                             modems, changes one and shows the difference
 #   tests/demo/demo.sh stop   takes it away again (packages and the installed extension remain)
-# Runs as root or with sudo. NMSP_DEMO names the folder (default /var/tmp/nmsp-demo), PG_CONFIG the server.
+# Runs as root or with sudo. NMSP_DEMO names the folder (default /var/tmp/nmsp-demo), PG_CONFIG
+# the server.
 set -eu
 cd "$(dirname "$0")/../.."
 demo="${NMSP_DEMO:-/var/tmp/nmsp-demo}"
@@ -49,7 +51,7 @@ step() {
         now=$(elapsed)
         if [ $((now - begin)) -ge 10 ]; then
             begin=$now
-            printf '%4d s  ... %s\n' "$now" "$(tail -c 200 "$log" | tr -d '\r' | tail -n 1 | cut -c 1-90)"
+            printf '%4d s  ... %s\n' "$now" "$(tail -n 1 "$log" | cut -c 1-90)"
         fi
     done
     status=0

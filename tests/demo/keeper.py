@@ -69,8 +69,8 @@ def start():
     if reason:
         raise Problem(f"The demo cannot run here: {reason}.")
     if os.path.exists(FOLDER) and not os.path.exists(STATE) and os.listdir(FOLDER):
-        raise Problem(f"{FOLDER} is not a demo's folder. Name another one: NMSP_DEMO=/var/tmp/other "
-                      "make demo")
+        raise Problem(f"{FOLDER} is not a demo's folder. Name another one: "
+                      "NMSP_DEMO=/var/tmp/other make demo")
     stop()
     os.makedirs(os.path.join(FOLDER, "isp"), mode=0o755)
     os.chmod(FOLDER, 0o755)
