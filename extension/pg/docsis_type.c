@@ -3,7 +3,7 @@
  * is the operators' language, binary form the file, JSON form an array of TLVs in file order.
  * Its output never fails: whatever is stored was checked on the way in.
  */
-#include "extension/pg/glue.h"
+#include "extension/pg/docsis_value.h"
 
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
@@ -17,9 +17,6 @@ PG_FUNCTION_INFO_V1(docsis_config_send);
 PG_FUNCTION_INFO_V1(docsis_config_from_bytea);
 PG_FUNCTION_INFO_V1(docsis_config_to_jsonb);
 PG_FUNCTION_INFO_V1(docsis_config_from_jsonb);
-
-#define CONFIG_BYTES(v) ((const uint8_t *)VARDATA_ANY(v))
-#define CONFIG_LENGTH(v) ((size_t)VARSIZE_ANY_EXHDR(v))
 
 /* Refuses bytes that are not a sequence of TLVs. */
 static void
@@ -96,17 +93,8 @@ Datum
 docsis_config_to_jsonb(PG_FUNCTION_ARGS)
 {
     struct varlena *config = PG_GETARG_VARLENA_PP(0);
-    docsis_text_options options = {.style = DOCSIS_STYLE_NATIVE};
-    docsis_buffer out;
-    docsis_error error;
-    char *json;
 
-    nmsp_buffer_init(&out, CONFIG_LENGTH(config) * 10);
-    if (!docsis_write_json(CONFIG_BYTES(config), CONFIG_LENGTH(config), &options, &out, &error))
-        nmsp_raise(&error, NULL, 0);
-    json = nmsp_buffer_cstring(&out);
-    return DirectFunctionCall1(jsonb_in,
-                               CStringGetDatum(pg_any_to_server(json, strlen(json), PG_UTF8)));
+    PG_RETURN_JSONB_P(nmsp_config_jsonb(CONFIG_BYTES(config), CONFIG_LENGTH(config)));
 }
 
 /* docsis.config(jsonb): cast from jsonb */
