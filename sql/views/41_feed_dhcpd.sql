@@ -169,7 +169,7 @@ CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT concat(format(E'  subnet %s netmask %s {\n', host((pool).network), host(netmask((pool).network))),
-        format(E'    option routers %s;\n', host((pool).router)) || '',
+        E'    option routers ' || host((pool).router) || E';\n',
         format(E'    option broadcast-address %s;\n', host(broadcast((pool).network))),
         E'    option domain-name-servers ' || nmsp_feed.dhcpd_list((pool).dns_server) || E';\n',
         CASE WHEN (pool).lease_time IS NOT NULL THEN format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', (pool).lease_time) END,

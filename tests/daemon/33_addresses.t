@@ -17,6 +17,7 @@ import isp as isps  # noqa: E402
 import tap  # noqa: E402
 
 MACS = modem.macs(12, "02:00:00:01:00:01")
+NEWCOMER = "02:00:00:03:00:01"
 FIXED, DYNAMIC, PUBLIC, BLOCKED, SHOP, ROAMING = MACS[:6]
 LEASEQUERY, LEASEUNASSIGNED, LEASEACTIVE = 10, 11, 13
 QUICK = {"timeout": 0.2, "tries": 2}
@@ -200,6 +201,27 @@ def pools(t, bed):
          box.result.address)
 
 
+def plant(t, bed):
+    """CMTSs come and go while the daemons run; one has pools without router or range."""
+    isp = bed.isp
+    three = isp.add_cmts("cmts-3", "third secret", purposes=("cm", "cpe_private"))
+    bed.sql(f"UPDATE nmsp.pool SET router = NULL WHERE id = {three.pools['cpe_private']}; "
+            "INSERT INTO nmsp.pool (netgw_id, purpose, network) VALUES "
+            f"({three.id}, 'cpe_public', '203.0.113.64/27'), ({three.id}, 'cm', '2001:db8::/48')")
+    isp.add_modem(NEWCOMER, three, template_id=bed.template)
+    isp.wait_in_step()
+    t.ok(three.holds(acquire(isp.device(NEWCOMER)).address), "a new CMTS serves its modems")
+    result = bed.cpe("06:00:00:00:0a:01", NEWCOMER, three).boot()
+    t.is_((three.holds(result.address, "cpe_private"), result.router), (True, None),
+          "a pool without router")
+    t.ok(bed.one.holds(acquire(isp.device(FIXED)).address), "the others serve on")
+    bed.change(f"DELETE FROM nmsp.modem WHERE mac = '{NEWCOMER}'; "
+               f"DELETE FROM nmsp.pool WHERE netgw_id = {three.id}; "
+               f"DELETE FROM nmsp.netgw WHERE id = {three.id}")
+    silent(t, isp.place(NEWCOMER, three, **QUICK), "a CMTS that is gone gets no answer")
+    t.ok(not os.path.exists(f"{isp.dhcpd_root}/current/netgw/{three.id}.conf"), "nor has it a file")
+
+
 def lease_query(t, bed):
     device = bed.isp.device(ROAMING)
     relay, giaddr = bed.one.relay.relay, bed.one.relay.giaddr
@@ -237,6 +259,7 @@ def story(t, stack):
     deletion(t, bed)
     endpoints(t, bed)
     pools(t, bed)
+    plant(t, bed)
     lease_query(t, bed)
     t.is_(bed.isp.db.query("SELECT component, message FROM nmsp.health() WHERE state <> 'ok'"),
           [], "nmsp.health() has no complaint")
