@@ -30,6 +30,7 @@ BEGIN
             EXECUTE format('GRANT INSERT (feed, name, root, enabled, settings), UPDATE (name, root, enabled, settings), DELETE ON %s TO %s', relation.name, grantee);
         END IF;
     END LOOP;
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health() TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.allocate_address(bigint) TO %s', grantee);
     END IF;
@@ -48,7 +49,7 @@ COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
 
 CREATE OR REPLACE FUNCTION nmsp.health()
 RETURNS TABLE (component text, state text, message text, hint text)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER -- it looks whether gateways have secrets, not at them
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 BEGIN
