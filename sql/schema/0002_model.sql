@@ -116,7 +116,7 @@ COMMENT ON COLUMN nmsp.pool.vendor_class IS 'For purpose stb: the beginning of o
 COMMENT ON COLUMN nmsp.pool.delegated_prefix IS 'IPv6: the prefix that delegated prefixes are cut from.';
 COMMENT ON COLUMN nmsp.pool.delegated_length IS 'IPv6: length of a delegated prefix.';
 COMMENT ON COLUMN nmsp.pool.active IS 'false: known to DHCP, but nobody gets an address.';
-COMMENT ON COLUMN nmsp.pool.dhcpd_text IS 'Further statements for ISC dhcpd, put into the subnet as they are.';
+COMMENT ON COLUMN nmsp.pool.dhcpd_text IS 'Further statements for ISC dhcpd, put into the subnet as they are; no include, no execute, braces balanced.';
 COMMENT ON COLUMN nmsp.pool.description IS 'Free text.';
 
 CREATE TABLE nmsp.service_class (

@@ -352,14 +352,15 @@ BEGIN
             CASE WHEN p.active THEN 'It has no range.' ELSE 'It is not active.' END,
             format('UPDATE nmsp.pool SET %s WHERE id = %s.', CASE WHEN p.active THEN 'range_start = ..., range_end = ...' ELSE 'active = true' END, p.id), 'pool');
     END IF;
-    -- Normally the address after the highest one in use; only when that is the end: the first gap.
-    answer := (SELECT max(u) + 1 FROM nmsp.used_address(p.range_start, p.range_end) u);
-    answer := coalesce(answer, p.range_start);
-    IF answer > p.range_end THEN
-        answer := (SELECT min(free.address) FROM (
-            SELECT p.range_start AS address
+    -- From the end of the range down, because DHCP servers lease from its beginning. Normally the
+    -- address below the lowest one in use; only when that is the beginning: the highest gap.
+    answer := (SELECT min(u) - 1 FROM nmsp.used_address(p.range_start, p.range_end) u);
+    answer := coalesce(answer, p.range_end);
+    IF answer < p.range_start THEN
+        answer := (SELECT max(free.address) FROM (
+            SELECT p.range_end AS address
             UNION ALL
-            SELECT u + 1 FROM nmsp.used_address(p.range_start, p.range_end) u WHERE u < p.range_end) free
+            SELECT u - 1 FROM nmsp.used_address(p.range_start, p.range_end) u WHERE u > p.range_start) free
             WHERE NOT EXISTS (SELECT FROM nmsp.used_address(free.address, free.address)));
     END IF;
     IF answer IS NULL THEN

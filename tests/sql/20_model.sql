@@ -184,17 +184,17 @@ SELECT results_eq('SELECT conname::text FROM pg_constraint c JOIN pg_class r ON 
                   'SELECT ''''::text WHERE false', 'every constraint is valid');
 
 -- ---- addresses
-SELECT is(nmsp.allocate_address(:p1), '10.1.0.11', 'the address after the highest in use');
-SELECT is(nmsp.allocate_address(:p2), '10.2.0.10', 'the first of an empty pool');
+SELECT is(nmsp.allocate_address(:p1), '10.1.0.250', 'the end of the range, when its beginning is in use');
+SELECT is(nmsp.allocate_address(:p2), '10.2.0.12', 'the last of an empty pool');
 INSERT INTO nmsp.modem (mac, netgw_id, template_id, address)
 SELECT ('00:11:33:00:00:0' || g)::macaddr, :g2, :t1, nmsp.allocate_address(:p2) FROM generate_series(1, 3) g;
-SELECT results_eq('SELECT host(address) FROM nmsp.modem WHERE mac >= ''00:11:33:00:00:00'' ORDER BY mac', ARRAY['10.2.0.10', '10.2.0.11', '10.2.0.12'], 'INSERT ... SELECT gives each row its own');
+SELECT results_eq('SELECT host(address) FROM nmsp.modem WHERE mac >= ''00:11:33:00:00:00'' ORDER BY mac', ARRAY['10.2.0.12', '10.2.0.11', '10.2.0.10'], 'INSERT ... SELECT gives each row its own');
 SELECT test.refused(format('SELECT nmsp.allocate_address(%s)', :p2), '53400', 'pool 10.2.0.0/24 is exhausted', 'All addresses from 10.2.0.10 to 10.2.0.12 are in use.', '%', 'an exhausted pool');
 SELECT test.refused(format('INSERT INTO nmsp.modem (mac, netgw_id, template_id, address) VALUES (''00:11:33:00:00:04'', %s, %s, nmsp.allocate_address(%s))', :g2, :t1, :p2), '53400', '%', '%', '%', 'and a modem for it is not stored');
 UPDATE nmsp.modem SET address = NULL WHERE mac = '00:11:33:00:00:02';
-SELECT is(nmsp.allocate_address(:p2), '10.2.0.11', 'a gap is used when the end is reached');
+SELECT is(nmsp.allocate_address(:p2), '10.2.0.11', 'a gap is used when the beginning is reached');
 UPDATE nmsp.modem SET address = NULL WHERE mac = '00:11:33:00:00:01';
-SELECT is(nmsp.allocate_address(:p2), '10.2.0.10', 'the first gap, at the start');
+SELECT is(nmsp.allocate_address(:p2), '10.2.0.12', 'the highest gap, at the end');
 UPDATE nmsp.modem SET address = nmsp.allocate_address(:p2) WHERE netgw_id = :g2 AND address IS NULL AND mac < '00:11:33:00:00:03' AND mac > '00:11:33:00:00:00';
 SELECT is((SELECT count(DISTINCT address)::int FROM nmsp.modem WHERE netgw_id = :g2), 3, 'UPDATE of several rows');
 SELECT test.refused(format('SELECT nmsp.allocate_address(%s)', :p3), '55000', 'pool 10.3.0.0/24 gives out no addresses', 'It has no range.', '%', 'a pool without range');
@@ -202,8 +202,8 @@ UPDATE nmsp.pool SET active = false WHERE id = :p1;
 SELECT test.refused(format('SELECT nmsp.allocate_address(%s)', :p1), '55000', 'pool 10.1.0.0/24 gives out no addresses', 'It is not active.', '%', 'a pool that is not active');
 SELECT test.refused('SELECT nmsp.allocate_address(9999)', '23503', 'pool 9999 does not exist', '%', '%', 'an unknown pool');
 SELECT test.refused('SELECT nmsp.allocate_address(NULL)', '23503', 'pool null does not exist', '%', '%', 'no pool');
-SELECT is(nmsp.allocate_address((SELECT id FROM nmsp.pool WHERE network = '198.51.100.0/24')), '198.51.100.12', 'endpoints'' addresses count');
-SELECT is(nmsp.allocate_address((SELECT id FROM nmsp.pool WHERE network = '2001:db8:1::/64')), '2001:db8:1::11', 'IPv6');
+SELECT is(nmsp.allocate_address((SELECT id FROM nmsp.pool WHERE network = '198.51.100.0/24')), '198.51.100.20', 'endpoints'' addresses count');
+SELECT is(nmsp.allocate_address((SELECT id FROM nmsp.pool WHERE network = '2001:db8:1::/64')), '2001:db8:1::ff', 'IPv6');
 
 -- ---- hints and ON CONFLICT see the same constraint; refusals come without the context of our triggers
 SELECT unalike(coalesce((test.error_of(format('INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES (''01:00:00:00:00:00'', %s, %s)', :g1, :t1))).context, ''), '%modem_check%', 'no CONTEXT of our triggers');
