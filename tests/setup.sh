@@ -22,7 +22,20 @@ fi
 
 echo "Installing$missing" >&2
 policy=/usr/sbin/policy-rc.d
+no_cluster=/etc/postgresql-common/createcluster.d/nmsp-tests.conf
 guarded=false
+log=$(mktemp)
+
+clean_up() {
+    if $guarded; then
+        $as_root rm -f $policy
+    fi
+    $as_root rm -f $no_cluster
+    rm -f "$log"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
     $as_root chmod 755 $policy
@@ -30,17 +43,14 @@ if [ ! -e $policy ]; then
 fi
 # The databases are made by the tests themselves, never the package's own cluster.
 if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
-    $as_root mkdir -p /etc/postgresql-common/createcluster.d
-    echo "create_main_cluster = false" | $as_root tee /etc/postgresql-common/createcluster.d/nmsp-tests.conf >/dev/null
+    $as_root mkdir -p "$(dirname $no_cluster)"
+    echo "create_main_cluster = false" | $as_root tee $no_cluster >/dev/null
 fi
 status=0
-log=$(mktemp)
 { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null || status=$?
-if $guarded; then
-    $as_root rm -f $policy
+if [ $status -ne 0 ]; then
+    tail -20 "$log" >&2
+    echo "apt-get failed; the packages are listed in tests/packages.txt" >&2
 fi
-$as_root rm -f /etc/postgresql-common/createcluster.d/nmsp-tests.conf
-[ $status -eq 0 ] || { tail -20 "$log" >&2; echo "apt-get failed; the packages are listed in tests/packages.txt" >&2; }
-rm -f "$log"
 exit $status
