@@ -164,6 +164,7 @@ typedef struct docsis_text_options {
     docsis_oid_form oid_form;         /* NATIVE: only unambiguous built-in names are used */
     const docsis_mib_overlay *mib;    /* DOCSIS style only; or NULL */
     bool body_only;                   /* without the enclosing Main { } */
+    bool ascii;                       /* NATIVE: bytes above 127 are escaped in strings */
     bool valid_utf8;                  /* DOCSIS style: bytes of strings that are not UTF-8, and
                                          control characters, as \xHH; the tool writes them raw */
 } docsis_text_options;

@@ -172,8 +172,8 @@ bool docsis_put_value(docsis_buffer *out, const docsis_tlv *tlv,
 int docsis_utf8_length(const uint8_t *p, size_t available);
 /* Valid UTF-8 without control characters? */
 bool docsis_is_plain_text(const uint8_t *bytes, size_t length);
-/* "..." when that form carries the bytes, else E"...". */
-bool docsis_put_quoted(docsis_buffer *out, const uint8_t *bytes, size_t length);
+/* "..." when that form carries the bytes (and they are ASCII, if so wished), else E"...". */
+bool docsis_put_quoted(docsis_buffer *out, const uint8_t *bytes, size_t length, bool ascii);
 
 /* ---- OIDs and varbinds -------------------------------------------------- */
 

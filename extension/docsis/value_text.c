@@ -40,10 +40,20 @@ bool docsis_is_plain_text(const uint8_t *bytes, size_t length)
     return true;
 }
 
-bool docsis_put_quoted(docsis_buffer *out, const uint8_t *bytes, size_t length)
+static bool is_ascii(const uint8_t *bytes, size_t length)
+{
+    uint8_t all = 0;
+
+    for (size_t i = 0; i < length; i++)
+        all |= bytes[i];
+    return all < 128;
+}
+
+bool docsis_put_quoted(docsis_buffer *out, const uint8_t *bytes, size_t length, bool ascii)
 {
     static const char digits[] = "0123456789ABCDEF";
-    bool escaped = memchr(bytes, '\\', length) != NULL || !docsis_is_plain_text(bytes, length);
+    bool escaped = memchr(bytes, '\\', length) != NULL || !docsis_is_plain_text(bytes, length) ||
+                   (ascii && !is_ascii(bytes, length));
 
     if (!docsis_reserve(out, 4 * length + 3))
         return false;
@@ -53,7 +63,7 @@ bool docsis_put_quoted(docsis_buffer *out, const uint8_t *bytes, size_t length)
     for (size_t i = 0; i < length;) {
         int n = docsis_utf8_length(bytes + i, length - i);
 
-        if (n == 0 || is_control(bytes + i, n)) {
+        if (n == 0 || is_control(bytes + i, n) || (ascii && n > 1)) {
             out->data[out->length++] = '\\';
             out->data[out->length++] = 'x';
             out->data[out->length++] = digits[bytes[i] >> 4];
@@ -308,9 +318,11 @@ bool docsis_put_value(docsis_buffer *out, const docsis_tlv *tlv,
         case DOCSIS_T_U32:
             return docsis_put_uint(out, number(v, n));
         case DOCSIS_T_STR:
-            return tool ? put_tool_string(out, tlv, options) : docsis_put_quoted(out, v, n);
+            return tool ? put_tool_string(out, tlv, options)
+                        : docsis_put_quoted(out, v, n, options->ascii);
         case DOCSIS_T_STRZ:
-            return tool ? put_tool_string(out, tlv, options) : docsis_put_quoted(out, v, n - 1);
+            return tool ? put_tool_string(out, tlv, options)
+                        : docsis_put_quoted(out, v, n - 1, options->ascii);
         case DOCSIS_T_HEX:
         case DOCSIS_T_MD5:
             return docsis_put_text(out, "0x") && docsis_put_hex(out, v, n);

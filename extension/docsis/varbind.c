@@ -318,7 +318,7 @@ bool docsis_put_varbind_text(docsis_buffer *out, const docsis_varbind *vb,
             if (!as_string)
                 return docsis_put_text(out, "0x") &&
                        docsis_put_hex(out, vb->value, vb->value_length);
-            return native ? docsis_put_quoted(out, vb->value, vb->value_length)
+            return native ? docsis_put_quoted(out, vb->value, vb->value_length, options->ascii)
                           : put_raw_string(out, vb);
     }
 }

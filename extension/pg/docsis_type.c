@@ -44,12 +44,17 @@ docsis_config_in(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }
 
-/* docsis.config output: text that reads back to the same bytes */
+/*
+ * docsis.config output: text that reads back to the same bytes. Where the database's encoding lacks
+ * characters of UTF-8, strings are escaped: pg_dump must never meet an error here.
+ */
 Datum
 docsis_config_out(PG_FUNCTION_ARGS)
 {
     struct varlena *config = PG_GETARG_VARLENA_PP(0);
-    docsis_text_options options = {.style = DOCSIS_STYLE_NATIVE};
+    int encoding = GetDatabaseEncoding();
+    docsis_text_options options = {.style = DOCSIS_STYLE_NATIVE,
+                                   .ascii = encoding != PG_UTF8 && encoding != PG_SQL_ASCII};
     docsis_buffer out;
     docsis_error error;
     char *text;

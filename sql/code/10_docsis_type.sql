@@ -12,7 +12,7 @@ COMMENT ON FUNCTION docsis.config_in(cstring) IS
 'Input of docsis.config: the text language, Main { ... }. Errors with line and column: 22P02 syntax, 42704 unknown name or OID, 42804 wrong kind of value, 22003 out of range, 22001 too long, 0A000 statements that read files.';
 
 CREATE FUNCTION docsis.config_out(docsis.config) RETURNS cstring
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_config_out';
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 350 AS 'MODULE_PATHNAME', 'docsis_config_out';
 COMMENT ON FUNCTION docsis.config_out(docsis.config) IS 'Output of docsis.config: text that reads back to the same bytes.';
 
 CREATE FUNCTION docsis.config_recv(internal) RETURNS docsis.config
@@ -40,7 +40,7 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'docsis_
 COMMENT ON FUNCTION docsis.config(jsonb) IS 'The value of its JSON form. Errors: 22P02 when it is not of that form; else as docsis.parse.';
 
 CREATE FUNCTION docsis.jsonb(docsis.config) RETURNS jsonb
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50 AS 'MODULE_PATHNAME', 'docsis_config_to_jsonb';
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 350 AS 'MODULE_PATHNAME', 'docsis_config_to_jsonb';
 COMMENT ON FUNCTION docsis.jsonb(docsis.config) IS
 'JSON form: an array of {"t": path, "n": name, "v": value or array} in file order, repeats kept; converts back to the same bytes.';
 

@@ -135,6 +135,12 @@ SELECT refused('SELECT pg_temp.cm() -> 256', '22023', '256 is not the code of a 
 SELECT refused('SELECT pg_temp.cm() ->> -1', '22023', '-1 is not the code of a TLV', '%', '%', 'a code below 0');
 SELECT is(pg_temp.cm() -> '24.200', NULL, 'a code that no specification has is just not there');
 
+-- Random paths give a value or 22023, never another error.
+CREATE FUNCTION pg_temp.code_of(p text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_temp.cm() -> p, pg_temp.cm() ->> p, pg_temp.cm() ? p, docsis.numbers(pg_temp.cm(), p); RETURN '22023'; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $$;
+SELECT is_empty($$SELECT p, pg_temp.code_of(p) FROM (SELECT n, string_agg((ARRAY['24', '8', '.', '.', '[', ']', '[2]', '1', '0', 'UsServiceFlow', 'MaxRateSustained', 'SnmpMibObject', 'sysContact', 'vacmGroupName', '"', 'a', '-', ' ', '43', '11', '999', 'é'])[1 + (random() * 21)::int], '') p
+                   FROM generate_series(1, 3000) n, generate_series(1, 1 + n % 6) GROUP BY n) s WHERE pg_temp.code_of(p) <> '22023'$$, 'random paths');
+
 -- ---- ||
 SELECT is(('Main { NetworkAccess 1; }'::docsis.config || docsis.seal('Main { MaxCPE 3; }', 'x') || 'Main { MaxCPE 4; }')::bytea, '\x030101120103120104'::bytea, 'concatenation is unsealed');
 SELECT is((docsis.seal('Main { NetworkAccess 1; }', 'x') || docsis.config('\x'::bytea))::bytea, '\x030101'::bytea, 'an empty one takes the seal away');
