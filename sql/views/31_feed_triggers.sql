@@ -255,10 +255,7 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed.install_triggers() IS
     'Makes the triggers that record changes, from nmsp_feed.dependency; call it after a change there. Returns the number of tables';
 
--- ---------------------------------------------------------------- rights
-
--- Whoever may pull may make the feeder write files; nobody but the owner, unless granted.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
+-- ---------------------------------------------------------------- workers
 
 CREATE OR REPLACE VIEW nmsp.worker_status AS SELECT * FROM nmsp.worker_status();
 COMMENT ON VIEW nmsp.worker_status IS

@@ -1,5 +1,9 @@
 -- What an operator calls first: rights and health.
 
+-- Whoever may pull may make the feeder write files; nobody but the owner, unless granted. Here,
+-- behind all feeds, so that the functions of each are meant.
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
+
 CREATE OR REPLACE PROCEDURE nmsp.grant_to(grantee regrole, level text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp

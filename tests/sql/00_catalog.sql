@@ -57,9 +57,7 @@ SELECT f.name, f.proname, f.pronamespace::regnamespace::text AS schema, f.proret
 SELECT is_empty($$SELECT name FROM open_to_public WHERE schema = 'nmsp' AND (proname ~ '^_' OR proname IN
                      ('migrate', 'modem_config', 'setting_placeholders', 'grant_to', 'health'))$$,
                 'what reads secrets or changes the schema is not open to PUBLIC');
-SELECT is_empty($$SELECT name FROM open_to_public WHERE schema = 'nmsp_feed' AND proname <> 'wake'
-                     AND NOT (proname ~ '^dhcpd_' AND proname NOT IN ('dhcpd_keys', 'dhcpd_render'))$$,
-                'nothing that makes the feeder work is open to PUBLIC');
+SELECT is_empty($$SELECT name FROM open_to_public WHERE schema = 'nmsp_feed'$$, 'no function of feeding is open to PUBLIC');
 SELECT is_empty($$SELECT name FROM open_to_public WHERE prosecdef AND prorettype <> 'trigger'::regtype$$,
                 'no SECURITY DEFINER function is open to PUBLIC');
 SELECT is_empty($$SELECT r.name, a.privilege_type FROM relation r, aclexplode(r.relacl) a
