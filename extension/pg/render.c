@@ -197,24 +197,59 @@ head_statements(render_input *input, bool max_cpe)
     return psprintf("NetworkAccess %d;", input->network_access);
 }
 
-/* Encodes statements without their Main { }; raises unless quiet. */
+/* Encodes a text that is given in three parts. */
 static bool
-encode(bytes head, bytes body, docsis_buffer *out, docsis_error *error)
+encode(bytes begin, bytes body, bytes end, docsis_buffer *out, docsis_error *error)
 {
     docsis_options options = {0};
     template_buffer full;
     const uint8_t *utf8;
     size_t utf8_length;
+    bool done;
 
-    nmsp_text_buffer_init(&full, head.length + body.length + 16);
-    nmsp_text_append(&full, "Main { ", 7);
-    nmsp_text_append(&full, head.data, head.length);
-    /* The head has a line of its own, so that lines in errors are the template's plus one. */
-    nmsp_text_append(&full, "\n", 1);
+    nmsp_text_buffer_init(&full, begin.length + body.length + end.length);
+    nmsp_text_append(&full, begin.data, begin.length);
     nmsp_text_append(&full, body.data, body.length);
-    nmsp_text_append(&full, "\n}", 2);
+    nmsp_text_append(&full, end.data, end.length);
     utf8 = nmsp_utf8(full.data, full.length, &utf8_length);
-    return docsis_parse_text((const char *)utf8, utf8_length, &options, out, error);
+    done = docsis_parse_text((const char *)utf8, utf8_length, &options, out, error);
+    if ((const char *)utf8 != full.data)
+        pfree((void *)utf8);
+    pfree(full.data);
+    return done;
+}
+
+/* Encodes all of a file's statements. */
+static bool
+encode_whole(const char *head, bytes body, docsis_buffer *out, docsis_error *error)
+{
+    char *begin;
+    bool done;
+
+    /* The head has a line of its own, so that lines in errors are the template's plus one. */
+    begin = psprintf("Main { %s\n", head);
+    done = encode((bytes){begin, strlen(begin)}, body, (bytes){"\n}", 2}, out, error);
+    pfree(begin);
+    return done;
+}
+
+/*
+ * Encodes statements that stand between others: they do not decide the kind of the file (as a
+ * MtaConfigDelimiter in front would), and do not end it. A statement before and one behind see to
+ * that; their bytes go.
+ */
+static bool
+encode_between(bytes body, docsis_buffer *out)
+{
+    static const bytes begin = {"Main { Pad;\n", 12}, end = {"\nNetworkAccess 1; }", 19};
+    size_t start = out->length;
+    docsis_error error;
+
+    if (!encode(begin, body, end, out, &error))
+        return false;
+    out->length -= 4;
+    memmove(out->data + start, out->data + start + 1, out->length - start);
+    return true;
 }
 
 static struct varlena *
@@ -241,9 +276,9 @@ render_plain(render_input *input)
 
     nmsp_text_buffer_init(&body, input->source.length * 2);
     expand(input, input->source, &body);
-    head = head_statements(input, !nmsp_contains_word(body.data, body.length, "MaxCPE"));
+    head = head_statements(input, !template_contains_word(body.data, body.length, "MaxCPE"));
     nmsp_buffer_init(&parsed, 1024);
-    if (!encode((bytes){head, strlen(head)}, (bytes){body.data, body.length}, &parsed, &error)) {
+    if (!encode_whole(head, (bytes){body.data, body.length}, &parsed, &error)) {
         nmsp_place_in_template(&error, body.data, body.length, 1);
         nmsp_raise(&error, psprintf("template \"%.*s\"", (int)input->name.length, input->name.data),
                    1);
@@ -272,7 +307,6 @@ add_piece(void *context, const char *start, size_t length, bool dynamic)
 {
     compiler *c = context;
     program *p = c->program;
-    docsis_error error;
     docsis_buffer out;
     bool of_modem = false;
     piece new_piece;
@@ -282,13 +316,13 @@ add_piece(void *context, const char *start, size_t length, bool dynamic)
         new_piece.kind = of_modem ? PIECE_MODEM : PIECE_VARIANT;
         new_piece.content = (bytes){start, length};
         /* Whether MaxCPE is there must be known before any modem is. */
-        c->failed |= of_modem && nmsp_contains_word(start, length, "MaxCPE");
+        c->failed |= of_modem && template_contains_word(start, length, "MaxCPE");
     } else {
         nmsp_buffer_init(&out, length);
-        if (strspn(start, " \t\r\n") < length && nmsp_has_statement(start, length) &&
-            !encode((bytes){"", 0}, (bytes){start, length}, &out, &error))
+        if (template_has_statement(start, length) &&
+            !encode_between((bytes){start, length}, &out))
             c->failed = true;
-        p->has_max_cpe |= nmsp_contains_word(start, length, "MaxCPE");
+        p->has_max_cpe |= template_contains_word(start, length, "MaxCPE");
         new_piece.kind = PIECE_BYTES;
         new_piece.content = bytes_copy(p->context, out.data + VARHDRSZ, out.length - VARHDRSZ);
     }
@@ -389,18 +423,17 @@ static bool
 encode_piece(render_input *input, bytes content, docsis_buffer *out, bool *has_max_cpe)
 {
     template_buffer expanded;
-    docsis_error error;
 
     nmsp_text_buffer_init(&expanded, content.length * 2);
     input->refused = false;
     expand(input, content, &expanded);
     if (input->refused)
         return false;
-    if (!nmsp_has_statement(expanded.data, expanded.length))
+    if (!template_has_statement(expanded.data, expanded.length))
         return true;
-    if (has_max_cpe)
-        *has_max_cpe |= nmsp_contains_word(expanded.data, expanded.length, "MaxCPE");
-    return encode((bytes){"", 0}, (bytes){expanded.data, expanded.length}, out, &error);
+    *has_max_cpe = *has_max_cpe ||
+                   template_contains_word(expanded.data, expanded.length, "MaxCPE");
+    return encode_between((bytes){expanded.data, expanded.length}, out);
 }
 
 static void
@@ -422,7 +455,7 @@ make_variant(program *p, variant *v, render_input *input)
     }
     statements = head_statements(input, !max_cpe);
     nmsp_buffer_init(&head, 1024);
-    if (!encode((bytes){statements, strlen(statements)}, (bytes){"", 0}, &head, &error)) {
+    if (!encode_whole(statements, (bytes){"", 0}, &head, &error)) {
         v->plain_way = true;
         return;
     }
@@ -512,6 +545,7 @@ nmsp_render(render_input *input)
     program *p = find_program(input->source);
     variant *v;
     docsis_buffer body;
+    bool has_max_cpe = false;
 
     if (p->plain_way)
         return render_plain(input);
@@ -524,8 +558,11 @@ nmsp_render(render_input *input)
     for (int i = 0; i < v->count; i++) {
         if (v->pieces[i].kind == PIECE_BYTES)
             nmsp_buffer_append(&body, v->pieces[i].content.data, v->pieces[i].content.length);
-        else if (!encode_piece(input, v->pieces[i].content, &body, NULL))
+        else if (!encode_piece(input, v->pieces[i].content, &body, &has_max_cpe))
             return render_plain(input);
     }
+    /* A modem's value brought it in: then the head is another one. */
+    if (has_max_cpe)
+        return render_plain(input);
     return seal(input, (char *)body.data + VARHDRSZ, body.length - VARHDRSZ);
 }

@@ -107,57 +107,6 @@ nmsp_expand_template(PG_FUNCTION_ARGS)
     PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
 }
 
-/* Past the comment or string that begins at p, or p itself. */
-static const char *
-skip_comment_or_string(const char *p, const char *end)
-{
-    if (end - p > 1 && p[0] == '/' && p[1] == '*') {
-        for (p += 2; p < end && !(end - p > 1 && p[0] == '*' && p[1] == '/'); p++)
-            ;
-        return end - p > 1 ? p + 2 : end;
-    }
-    if (*p != '"')
-        return p;
-    for (p++; p < end && *p != '"' && *p != '\n'; p++)
-        if (*p == '\\' && end - p > 1)
-            p++;
-    return p < end ? p + 1 : end;
-}
-
-bool
-nmsp_contains_word(const char *text, size_t length, const char *word)
-{
-    size_t word_length = strlen(word);
-    const char *end = text + length;
-
-    for (const char *p = text; p < end;) {
-        const char *next = skip_comment_or_string(p, end);
-        const char *start = next;
-
-        while (next < end && isalnum((unsigned char)*next))
-            next++;
-        if (next - start == word_length && memcmp(start, word, word_length) == 0)
-            return true;
-        p = next > p ? next : p + 1;
-    }
-    return false;
-}
-
-bool
-nmsp_has_statement(const char *text, size_t length)
-{
-    const char *end = text + length;
-
-    for (const char *p = text; p < end;) {
-        const char *next = *p == '"' ? p : skip_comment_or_string(p, end);
-
-        if (next == p && !isspace((unsigned char)*p))
-            return true;
-        p = next > p ? next : p + 1;
-    }
-    return false;
-}
-
 void
 nmsp_place_in_template(docsis_error *error, const char *text, size_t length, int line_shift)
 {
@@ -205,7 +154,7 @@ append_sample_line(template_buffer *out, const char *line, size_t length)
     size_t start = out->length;
 
     for (int i = 0; i < lengthof(samples); i++)
-        if (nmsp_contains_word(line, length, samples[i][0]))
+        if (template_contains_word(line, length, samples[i][0]))
             sample = samples[i][1];
     template_expand(line, length, lookup_sample, (void *)sample, out);
     return out->length - start != length || memcmp(out->data + start, line, length) != 0;
@@ -257,7 +206,7 @@ nmsp_check_template(PG_FUNCTION_ARGS)
     sampled = palloc0(lines + 2);
     nmsp_text_buffer_init(&full, length * 2 + 128);
     append_cstring(&full, !mta                                              ? "Main { NetworkAccess 1;\n"
-                          : nmsp_contains_word(p, length, "MtaConfigDelimiter") ? "Main {\n"
+                          : template_contains_word(p, length, "MtaConfigDelimiter") ? "Main {\n"
                                                                            : "Main { MtaConfigDelimiter 1;\n");
     for (int line = 1;; line++) {
         const char *newline = memchr(p, '\n', end - p);

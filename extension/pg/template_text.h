@@ -1,5 +1,5 @@
 /*
- * What the template functions share: growing text, words of the text language, values in jsonb.
+ * What the template functions share: growing text, values in jsonb.
  */
 #ifndef NMSP_TEMPLATE_TEXT_H
 #define NMSP_TEMPLATE_TEXT_H
@@ -11,11 +11,6 @@
 /* A template_buffer in CurrentMemoryContext; appending raises 54000 when it grows too long. */
 void nmsp_text_buffer_init(template_buffer *buffer, Size expected);
 void nmsp_text_append(template_buffer *buffer, const char *data, size_t length);
-
-/* Does the word stand in the text outside of comments and strings? */
-bool nmsp_contains_word(const char *text, size_t length, const char *word);
-/* Does the text hold anything but white space and comments? */
-bool nmsp_has_statement(const char *text, size_t length);
 
 /*
  * An error behind the last line of a template stands in what encloses it; it becomes one of the

@@ -19,6 +19,8 @@ typedef struct slice {
 static bool
 append(template_buffer *out, const char *data, size_t length)
 {
+    if (length == 0)
+        return true;
     if (length > out->capacity - out->length &&
         (length > SIZE_MAX / 2 - out->length || !out->grow(out, out->length + length)))
         return false;
@@ -240,11 +242,13 @@ evaluate(slice expression, char *number, slice *result)
 static bool
 finish_line(template_buffer *out, size_t start)
 {
-    slice line = {out->data + start, out->length - start};
-    slice expression, value;
+    slice line, expression, value;
     char number[32];
     size_t open, close, rest;
 
+    if (out->length == start)
+        return true;
+    line = (slice){out->data + start, out->length - start};
     if (!find_expression(line, &expression))
         return true;
     if (!evaluate(expression, number, &value)) {

@@ -64,4 +64,10 @@ bool template_split(const char *source, size_t length,
 /* False when the value holds characters that could change the structure of the text around it. */
 bool template_is_plain(const char *value, size_t length);
 
+/* Does the word stand in the text outside of comments and strings? */
+bool template_contains_word(const char *text, size_t length, const char *word);
+
+/* Does the text hold anything but what the language counts as white space, and comments? */
+bool template_has_statement(const char *text, size_t length);
+
 #endif
