@@ -94,6 +94,8 @@ docsis_text(PG_FUNCTION_ARGS)
     nmsp_buffer_init(&out, LENGTH(config) * 6);
     if (!docsis_write_text(BYTES(config), LENGTH(config), &options, &out, &error))
         nmsp_raise(&error, NULL, 0);
+    if (options.style == DOCSIS_STYLE_NATIVE)
+        nmsp_buffer_chomp(&out);
     text = nmsp_buffer_cstring(&out);
     PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(text, strlen(text), PG_UTF8)));
 }

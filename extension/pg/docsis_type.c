@@ -62,6 +62,7 @@ docsis_config_out(PG_FUNCTION_ARGS)
     nmsp_buffer_init(&out, CONFIG_LENGTH(config) * 6);
     if (!docsis_write_text(CONFIG_BYTES(config), CONFIG_LENGTH(config), &options, &out, &error))
         nmsp_raise(&error, NULL, 0);
+    nmsp_buffer_chomp(&out);
     text = nmsp_buffer_cstring(&out);
     PG_RETURN_CSTRING(pg_any_to_server(text, strlen(text), PG_UTF8));
 }

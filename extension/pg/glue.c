@@ -37,6 +37,13 @@ nmsp_buffer_varlena(docsis_buffer *buffer)
     return result;
 }
 
+void
+nmsp_buffer_chomp(docsis_buffer *buffer)
+{
+    if (buffer->length > VARHDRSZ && buffer->data[buffer->length - 1] == '\n')
+        buffer->length--;
+}
+
 char *
 nmsp_buffer_cstring(docsis_buffer *buffer)
 {

@@ -21,6 +21,9 @@ void nmsp_buffer_init(docsis_buffer *buffer, Size expected);
 struct varlena *nmsp_buffer_varlena(docsis_buffer *buffer);
 char *nmsp_buffer_cstring(docsis_buffer *buffer);
 
+/* Takes a newline at the end away: a value in a table of psql needs none. */
+void nmsp_buffer_chomp(docsis_buffer *buffer);
+
 /*
  * Raises a codec error with its SQLSTATE, DETAIL (line, column or offset first) and HINT. where
  * says what the text is ("template \"base\""), or is NULL; line_shift is subtracted from its line.

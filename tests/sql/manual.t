@@ -2,8 +2,8 @@
 """Runs every example of the manual: the ```sql blocks of README.md and doc/*.md.
 
 A block that is followed by a ```text block must print just that (psql's aligned form); the others
-must run without an error. The blocks of one file run in order, in a database of their own. Blocks
-marked ```sql -- not run (in the info string: ```sql skip) are for reading.
+must run without an error. ```sql fails: psql's error is what must be printed. ```sql skip: only for
+reading. The blocks of one page run in order, in a database of their own.
 """
 
 import glob
@@ -18,23 +18,23 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import cluster  # noqa: E402
 import tap  # noqa: E402
 
-BLOCK = re.compile(r"^```(sql|text)( skip)?\n(.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^```(sql|text)( skip| fails)?\n(.*?)^```$", re.M | re.S)
+PLAIN = "\\set VERBOSITY default\n"
 
 
 def examples(path):
-    """(line, sql, expected or None) of each example of a page."""
+    """(line, fails, sql, expected or None) of each example of a page."""
     page = open(path, encoding="utf-8").read()
     found = []
+    end = 0
     for block in BLOCK.finditer(page):
-        kind, skip, body = block.groups()
-        if kind == "sql" and not skip:
-            found.append([page.count("\n", 0, block.start()) + 1, body, None])
-        elif kind == "text" and found and found[-1][2] is None \
-                and not page[found[-1][3]:block.start()].strip():
-            found[-1][2] = body
-        if found and kind == "sql":
-            found[-1][3:] = [block.end()]
-    return [(line, sql, expected) for line, sql, expected, _ in found]
+        kind, flag, body = block.groups()
+        if kind == "sql" and flag != " skip":
+            found.append([page.count("\n", 0, block.start()) + 1, flag == " fails", body, None])
+        elif kind == "text" and found and not page[end:block.start()].strip():
+            found[-1][3] = body
+        end = block.end()
+    return found
 
 
 def same(printed, expected):
@@ -49,19 +49,21 @@ def run_page(t, db, path):
     name = os.path.relpath(path, ROOT)
     database = re.sub(r"\W", "_", name).lower()
     db.psql(f"CREATE DATABASE {database}")
-    if "CREATE EXTENSION" not in open(path, encoding="utf-8").read():
+    if not any("CREATE EXTENSION" in sql for _, _, sql, _ in examples(path)):
         db.psql("CREATE EXTENSION nmsp CASCADE; SELECT nmsp.migrate()", database=database)
-    for line, sql, expected in examples(path):
+    for line, fails, sql, expected in examples(path):
         try:
-            printed = db.psql(sql, database, "-P", "format=aligned", "-P", "tuples_only=off")
+            printed = db.psql(PLAIN + sql, database, "-P", "format=aligned", "-P", "tuples_only=off",
+                              "-v", f"DBNAME={database}")
+            failed = False
         except cluster.SqlError as error:
-            t.ok(False, f"{name}:{line} runs")
-            t.diag(str(error))
-            continue
-        if expected is None:
-            t.ok(True, f"{name}:{line} runs")
-        elif not t.ok(same(printed, expected), f"{name}:{line} prints what the page says"):
-            t.diag("printed:\n" + printed)
+            printed, failed = str(error), True
+        if failed != fails:
+            t.ok(False, f"{name}:{line} {'fails' if fails else 'runs'}", printed)
+        elif expected is None:
+            t.ok(True, f"{name}:{line} {'fails' if fails else 'runs'}")
+        else:
+            t.ok(same(printed, expected), f"{name}:{line} prints what the page says", printed)
 
 
 def story(t, stack):
