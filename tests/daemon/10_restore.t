@@ -20,54 +20,10 @@ import tap  # noqa: E402
 
 SETTINGS = {"shared_preload_libraries": "nmsp", "nmsp.databases": "", "fsync": "off"}
 
-NETWORK = """
-INSERT INTO nmsp.netgw (name, address) VALUES ('cmts-1', '10.0.0.1'), ('cmts-2', '10.0.0.2');
-INSERT INTO nmsp.netgw_secret SELECT id, 'secret of ' || name FROM nmsp.netgw;
-INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router, dns_server, dhcpd_text)
-SELECT id, 'cm', ('10.' || id || '.0.0/16')::cidr, ('10.' || id || '.0.10')::inet, ('10.' || id || '.9.250')::inet,
-       ('10.' || id || '.0.1')::inet, '{10.0.0.53,10.0.0.54}', E'# text\n\\t"quoted"' FROM nmsp.netgw;
-INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, vendor_class) VALUES
-    (1, 'cpe_public', '198.51.100.0/24', '198.51.100.10', '198.51.100.200', NULL),
-    (1, 'stb', '192.0.2.0/25', '192.0.2.10', '192.0.2.100', 'STB "x"'),
-    (2, 'cpe_private', '2001:db8::/64', '2001:db8::10', '2001:db8::ffff', NULL);
-INSERT INTO nmsp.service_class (name, ds_rate, us_rate) VALUES ('gold', 1000000000, 50000000), ('silver', 100000000, 10000000);
-INSERT INTO nmsp.template (name, source) VALUES ('root', E'MaxCPE {{modem.cpe.0},?,4};\nGlobalPrivacyEnable 0;');
-INSERT INTO nmsp.template (name, source, parent_id) VALUES ('base', E'UsServiceFlow\n{\n  UsServiceFlowRef 1;\n  MaxRateSustained {qos.us_rate_max_help.0};\n}', 1);
-INSERT INTO nmsp.template (name, source, parent_id) VALUES ('größer', 'SnmpMibObject sysContact.0 String "{modem.hostname.0} {modem.name.0}";', 2);
-UPDATE nmsp.template SET parent_id = 3 WHERE name = 'root' AND false;
-INSERT INTO nmsp.modem (mac, netgw_id, template_id, service_class_id, address, name, public_cpe)
-SELECT ('00:11:22:00:00:' || lpad(to_hex(g), 2, '0'))::macaddr, 1 + g % 2, 1 + g % 3, CASE WHEN g % 5 > 0 THEN 1 + g % 2 END,
-       CASE WHEN g % 4 = 0 THEN nmsp.allocate_address(1 + g % 2) END, 'modem-' || g, g % 2 = 0 FROM generate_series(1, 40) g;
-INSERT INTO nmsp.modem_option SELECT id, 'cpe', '7' FROM nmsp.modem WHERE id % 3 = 0;
-INSERT INTO nmsp.endpoint (name, modem_id, mac, address) SELECT 'customer-' || id, id, mac + 0, nmsp.allocate_address(3)
-  FROM (SELECT id, ('02' || substr(mac::text, 3))::macaddr AS mac, 0 FROM nmsp.modem WHERE netgw_id = 1) m(id, mac, z);
-INSERT INTO nmsp_feed.target (feed, name, root) VALUES ('tftpd', 'main', '/srv/tftp/main'), ('dhcpd', 'main', '/etc/dhcp/nmsp/main');
-INSERT INTO nmsp_feed.artifact (target_id, part, id, path, sha256, size, error) SELECT 1, 'cm', id, 'cm/cm-' || id || '.cfg', '\\x00', 1, CASE WHEN id = 3 THEN 'bad' END FROM nmsp.modem;
-INSERT INTO nmsp_feed.bulk (target_id, cause, ids, done) VALUES (1, 'modem', '{1,2,3}', 1);
-INSERT INTO nmsp_feed.gone VALUES (1, 'cm/cm-99.cfg', '2030-01-01');
-UPDATE nmsp.setting SET dns_server = '{10.0.0.53}', time_zone = 'Europe/Berlin';
-""".replace("mac + 0", "mac")
-
-OF_THE_USER = """
-ALTER TABLE nmsp.modem ADD COLUMN customer text DEFAULT 'nobody';
-UPDATE nmsp.modem SET customer = 'customer ' || id;
-CREATE INDEX modem_customer ON nmsp.modem (customer);
-ALTER TABLE nmsp.modem ADD CONSTRAINT modem_customer_is_not_empty CHECK (customer <> '');
-ALTER TABLE nmsp.modem ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_rows ON nmsp.modem FOR SELECT TO nmsp_t_user USING (customer = current_user::text);
-GRANT SELECT ON nmsp.modem TO nmsp_t_user;
-COMMENT ON COLUMN nmsp.modem.customer IS 'Ours.';
-CREATE TABLE public.ticket (id int PRIMARY KEY, modem_id bigint REFERENCES nmsp.modem, opened inet);
-INSERT INTO public.ticket SELECT g, g FROM generate_series(1, 10) g;
-CREATE VIEW public.customer AS SELECT customer, mac, nmsp.modem_config(m)::bytea AS file FROM nmsp.modem m;
-CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-CREATE TRIGGER zz_note BEFORE INSERT ON nmsp.modem FOR EACH ROW EXECUTE FUNCTION public.note();
-"""
-
-
 def tool(db, name, *words):
     """Runs a client program of PostgreSQL on the cluster; returns (status, what it wrote)."""
-    done = subprocess.run([os.path.join(db.bindir, name), "-h", db.sockets, "-U", "postgres", *words],
+    program = os.path.join(db.bindir, name)
+    done = subprocess.run([program, "-h", db.sockets, "-U", "postgres", *words],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True)
     return done.returncode, done.stdout
@@ -76,21 +32,22 @@ def tool(db, name, *words):
 def contents(db, database):
     """Rows of every table of ours and the user's: {table: (count, digest)}, and sequences."""
     tables = db.query(
-        "SELECT oid::regclass, relkind FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace::regnamespace::text "
-        "IN ('nmsp', 'nmsp_feed') OR oid = 'public.ticket'::regclass ORDER BY 1", database)
+        "SELECT oid::regclass, relkind FROM pg_class WHERE relkind IN ('r', 'S') AND "
+        "relnamespace::regnamespace::text IN ('nmsp', 'nmsp_feed') "
+        "OR oid = 'public.ticket'::regclass ORDER BY 1", database)
     found = {}
     for table, kind in tables:
         columns = "last_value, is_called" if kind == "S" else "*"
         found[table] = tuple(db.query(
-            "SELECT count(*), md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text COLLATE \"C\"), ''))"
+            "SELECT count(*), md5(string_agg(t::text, ' ' ORDER BY t::text COLLATE \"C\"))"
             f" FROM (SELECT {columns} FROM {table}) t", database)[0])
     return found
 
 
 def files(db, database):
     """All configfiles, as one digest."""
-    return db.value("SELECT count(*) || md5(string_agg(config::bytea::text, ' ' ORDER BY modem_id)) "
-                    "FROM nmsp.modem_file", database)
+    return db.value("SELECT count(*) || md5(string_agg(config::bytea::text, ' ' ORDER BY modem_id))"
+                    " FROM nmsp.modem_file", database)
 
 
 def works(t, db, database, name):
@@ -119,13 +76,14 @@ def same_catalog(t, db, database, wanted, name, but=None):
 
 def restores(t, db, folder):
     """pg_dump and the ways back."""
-    wanted, rows, all_files = catalog.listing(db, "isp"), contents(db, "isp"), files(db, "isp")
+    wanted, rows = catalog.listing(db, "isp"), contents(db, "isp")
+    all_files = files(db, "isp")
     t.ok(all(int(count) for count, _ in rows.values()), "every table has rows to dump",
          [table for table, (count, _) in rows.items() if count == "0"])
     plain, custom = os.path.join(folder, "isp.sql"), os.path.join(folder, "isp.dump")
     t.is_(tool(db, "pg_dump", "-d", "isp", "-f", plain), (0, ""), "pg_dump, plain, without a word")
     t.is_(tool(db, "pg_dump", "-d", "isp", "-Fc", "-f", custom), (0, ""), "pg_dump, custom")
-    t.is_(tool(db, "pg_dump", "-d", "isp", "-s", "-f", os.devnull), (0, ""), "pg_dump of the schema")
+    t.is_(tool(db, "pg_dump", "-d", "isp", "-s", "-f", os.devnull), (0, ""), "pg_dump -s")
     ways = {"psql": ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-f", plain),
             "psql_1": ("psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-f", plain),
             "pg_restore": ("pg_restore", custom), "pg_restore_1": ("pg_restore", "-1", custom),
@@ -147,7 +105,8 @@ def restores(t, db, folder):
 
 def comes_and_goes(t, db):
     """DROP EXTENSION ... CASCADE takes the code; CREATE EXTENSION brings it back."""
-    wanted, rows, all_files = catalog.listing(db, "isp"), contents(db, "isp"), files(db, "isp")
+    wanted, rows = catalog.listing(db, "isp"), contents(db, "isp")
+    all_files = files(db, "isp")
     t.raises(cluster.SqlError, lambda: db.psql("DROP EXTENSION nmsp", "isp"),
              "a plain DROP EXTENSION is refused while the schema uses it", "2BP01")
     db.psql("SET client_min_messages TO error; DROP EXTENSION nmsp CASCADE", "isp")
@@ -207,9 +166,9 @@ def story(t, stack):
     same_catalog(t, db, "isp", fresh, "two fresh databases have the same catalog")
     db.psql("SELECT nmsp.migrate()", "isp")
     same_catalog(t, db, "isp", fresh, "migrate() twice is as good as once")
-    db.psql(NETWORK, "isp")
+    db.psql_file(os.path.join(TESTS, "upgrade", "sample.sql"), "isp")
     same_catalog(t, db, "isp", fresh, "rows do not change the catalog")
-    db.psql(OF_THE_USER, "isp")
+    db.psql_file(os.path.join(TESTS, "upgrade", "additions.sql"), "isp")
     t.ok(catalog.differences(fresh, catalog.listing(db, "isp")), "the user's own additions do")
     restores(t, db, db.folder)
     comes_and_goes(t, db)

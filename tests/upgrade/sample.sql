@@ -1,0 +1,27 @@
+-- Rows in every table, for a database that was just made.
+INSERT INTO nmsp.netgw (name, address) VALUES ('cmts-1', '10.0.0.1'), ('cmts-2', '10.0.0.2');
+INSERT INTO nmsp.netgw_secret SELECT id, 'secret of ' || name FROM nmsp.netgw;
+INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router, dns_server, dhcpd_text)
+SELECT id, 'cm', ('10.' || id || '.0.0/16')::cidr, ('10.' || id || '.0.10')::inet, ('10.' || id || '.9.250')::inet,
+       ('10.' || id || '.0.1')::inet, '{10.0.0.53,10.0.0.54}', E'# text\n\t"quoted"' FROM nmsp.netgw;
+INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, vendor_class) VALUES
+    (1, 'cpe_public', '198.51.100.0/24', '198.51.100.10', '198.51.100.200', NULL),
+    (1, 'stb', '192.0.2.0/25', '192.0.2.10', '192.0.2.100', 'STB "x"'),
+    (2, 'cpe_private', '2001:db8::/64', '2001:db8::10', '2001:db8::ffff', NULL);
+INSERT INTO nmsp.service_class (name, ds_rate, us_rate) VALUES ('gold', 1000000000, 50000000), ('silver', 100000000, 10000000);
+INSERT INTO nmsp.template (name, source) VALUES ('root', E'MaxCPE {{modem.cpe.0},?,4};\nGlobalPrivacyEnable 0;');
+INSERT INTO nmsp.template (name, source, parent_id) VALUES ('base', E'UsServiceFlow\n{\n  UsServiceFlowRef 1;\n  MaxRateSustained {qos.us_rate_max_help.0};\n}', 1);
+INSERT INTO nmsp.template (name, source, parent_id) VALUES ('größer', 'SnmpMibObject sysContact.0 String "{modem.hostname.0} {modem.name.0}";', 2);
+INSERT INTO nmsp.template (name, source) VALUES ('top', 'SwUpgradeFilename "top.bin";');
+UPDATE nmsp.template SET parent_id = (SELECT id FROM nmsp.template WHERE name = 'top') WHERE name = 'root'; -- a parent that is younger
+INSERT INTO nmsp.modem (mac, netgw_id, template_id, service_class_id, address, name, public_cpe)
+SELECT ('00:11:22:00:00:' || lpad(to_hex(g), 2, '0'))::macaddr, 1 + g % 2, 1 + g % 3, CASE WHEN g % 5 > 0 THEN 1 + g % 2 END,
+       CASE WHEN g % 4 = 0 THEN nmsp.allocate_address(1 + g % 2) END, 'modem-' || g, g % 2 = 0 FROM generate_series(1, 40) g;
+INSERT INTO nmsp.modem_option SELECT id, 'cpe', '7' FROM nmsp.modem WHERE id % 3 = 0;
+INSERT INTO nmsp.endpoint (name, modem_id, mac, address)
+SELECT 'customer-' || id, id, ('02' || substr(mac::text, 3))::macaddr, nmsp.allocate_address(3) FROM nmsp.modem WHERE netgw_id = 1;
+INSERT INTO nmsp_feed.target (feed, name, root) VALUES ('tftpd', 'main', '/srv/tftp/main'), ('dhcpd', 'main', '/etc/dhcp/nmsp/main');
+INSERT INTO nmsp_feed.artifact (target_id, part, id, path, sha256, size, error) SELECT 1, 'cm', id, 'cm/cm-' || id || '.cfg', '\x00', 1, CASE WHEN id = 3 THEN 'bad' END FROM nmsp.modem;
+INSERT INTO nmsp_feed.bulk (target_id, cause, ids, done) VALUES (1, 'modem', '{1,2,3}', 1);
+INSERT INTO nmsp_feed.gone VALUES (1, 'cm/cm-99.cfg', '2030-01-01');
+UPDATE nmsp.setting SET dns_server = '{10.0.0.53}', time_zone = 'Europe/Berlin';
