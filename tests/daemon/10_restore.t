@@ -74,6 +74,28 @@ def same_catalog(t, db, database, wanted, name, but=None):
     t.ok(not lines, name, *lines[:20])
 
 
+def first_steps(t, db):
+    """The extension before nmsp.migrate(), and where it refuses to be made."""
+    db.psql("CREATE DATABASE bare; CREATE DATABASE taken; CREATE ROLE nmsp_t_squatter")
+    db.psql("CREATE EXTENSION nmsp CASCADE", "bare")
+    t.is_(db.value("SELECT (docsis.verify(docsis.seal('Main { NetworkAccess 1; }', 'x'), 'x'))"
+                   ".cmts_mic", "bare"), "t", "the codec works without tables")
+    t.is_(db.query("SELECT nmsp.schema_version(), nmsp.code_version() > 0", "bare"), [["0", "t"]],
+          "and the versions tell that they are missing")
+    t.raises(cluster.SqlError, lambda: db.psql(
+        "SELECT nmsp.modem_config(r) FROM (SELECT 1::bigint AS id, 1::bigint AS netgw_id, "
+        "1::bigint AS template_id, 1::bigint AS service_class_id, true AS internet_access) r",
+        "bare"), "what needs tables says so", r"(?s)55000.*HINT:.*nmsp\.migrate\(\)")
+    db.psql("CREATE SCHEMA nmsp AUTHORIZATION nmsp_t_squatter", "taken")
+    t.raises(cluster.SqlError, lambda: db.psql("CREATE EXTENSION nmsp CASCADE", "taken"),
+             "a schema that somebody else has prepared is refused", "(?s)42P06.*HINT")
+    db.psql("DROP SCHEMA nmsp; CREATE EXTENSION nmsp CASCADE; CREATE SCHEMA nmsp_feed "
+            "AUTHORIZATION nmsp_t_squatter", "taken")
+    t.raises(cluster.SqlError, lambda: db.psql("SELECT nmsp.migrate()", "taken"),
+             "migrate() refuses one as well", "42P06")
+    t.is_(db.value("SELECT nmsp.schema_version()", "taken"), "0", "and leaves nothing half done")
+
+
 def restores(t, db, folder):
     """pg_dump and the ways back."""
     wanted, rows = catalog.listing(db, "isp"), contents(db, "isp")
@@ -162,6 +184,7 @@ def story(t, stack):
     db.psql("CREATE DATABASE isp; CREATE DATABASE fresh; CREATE ROLE nmsp_t_user")
     for database in ("isp", "fresh"):
         db.psql("CREATE EXTENSION nmsp CASCADE; SELECT nmsp.migrate()", database)
+    first_steps(t, db)
     fresh = catalog.listing(db, "fresh")
     same_catalog(t, db, "isp", fresh, "two fresh databases have the same catalog")
     db.psql("SELECT nmsp.migrate()", "isp")

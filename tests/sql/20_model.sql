@@ -65,7 +65,7 @@ SELECT test.violates('UPDATE nmsp.setting SET ds_rate_coefficient = 0', '23514',
 -- ---- gateways
 SELECT test.violates('INSERT INTO nmsp.netgw (name) VALUES (''cmts-1'')', '23505', 'netgw_name_is_already_used', '%', 'a gateway''s name is unique');
 SELECT test.violates(format('INSERT INTO nmsp.netgw (name) VALUES (%L)', n), '23514', 'netgw_name_is_a_host_name', '%', format('no gateway named %s', to_json(n)))
-  FROM unnest(ARRAY['../etc', 'a/b', '', '-a', 'a..b', 'a b', E'a\nb', 'a"b', repeat('x', 64)]) n;
+  FROM unnest(ARRAY['../etc', 'a/b', '', '-a', 'a..b', 'a b', E'a\nb', E'a\n', 'a"b', repeat('x', 64)]) n;
 SELECT test.violates('INSERT INTO nmsp.netgw (name, kind) VALUES (''x'', ''toaster'')', '23514', 'netgw_kind_is_known', '%', 'an unknown kind of gateway');
 SELECT test.violates(format('INSERT INTO nmsp.netgw_secret VALUES (%s, '''')', :g3), '23514', 'netgw_shared_secret_is_1_to_64_bytes', '%1 to 64 bytes%', 'an empty secret');
 SELECT test.violates(format('INSERT INTO nmsp.netgw_secret VALUES (%s, %L)', :g3, repeat('x', 65)), '23514', 'netgw_shared_secret_is_1_to_64_bytes', '%', 'a secret of 65 bytes');
@@ -137,7 +137,7 @@ SELECT pg_temp.bad_modem('01:00:5e:00:00:01', '', '', '23514', 'modem_mac_is_a_u
 SELECT pg_temp.bad_modem('ff:ff:ff:ff:ff:ff', '', '', '23514', 'modem_mac_is_a_unicast_address', '%', 'the broadcast MAC');
 SELECT pg_temp.bad_modem('00:00:00:00:00:00', '', '', '23514', 'modem_mac_is_a_unicast_address', '%', 'the zero MAC');
 SELECT pg_temp.bad_modem('00:11:22:00:00:09', ', name', format(', %L', n), '23514', 'modem_name_is_a_host_name', '%', format('no modem named %s', to_json(n)))
-  FROM unnest(ARRAY['../../etc/passwd', 'a/b', '', 'a..b', E'a\nb']) n;
+  FROM unnest(ARRAY['../../etc/passwd', 'a/b', '', 'a..b', E'a\nb', E'a\n']) n;
 SELECT pg_temp.bad_modem('00:11:22:00:00:09', ', service_class_id', ', 9999', '23503', 'modem_needs_an_existing_service_class', '%', 'an unknown service class');
 SELECT test.violates(format('INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES (''00:11:22:00:00:09'', %s, 9999)', :g1), '23503', 'modem_needs_an_existing_template', 'template 9999 does not exist', 'an unknown template');
 SELECT test.violates(format('INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES (''00:11:22:00:00:09'', 9999, %s)', :t1), '23503', 'modem_needs_an_existing_netgw', 'access gateway 9999 does not exist', 'an unknown gateway');
