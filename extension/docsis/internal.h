@@ -184,6 +184,7 @@ typedef struct docsis_varbind {
     const uint8_t *value;
     size_t value_length;
     size_t oid_length;      /* of the OID's BER contents */
+    const docsis_mib_node *node;  /* docsis_put_varbind_text() found it for a name; or NULL */
 } docsis_varbind;
 
 #define DOCSIS_TAG_INTEGER   0x02
@@ -217,6 +218,10 @@ bool docsis_put_oid_tlv(docsis_buffer *out, const uint32_t *arcs, int count);
 /* style NATIVE prints only names that every profile reads back to the same arcs. */
 bool docsis_put_oid_text(docsis_buffer *out, const uint32_t *arcs, int count,
                          docsis_oid_form form, docsis_style style, const docsis_mib_overlay *mib);
+/* The same for form NAMES, when docsis_mib_walk() found node and used. */
+bool docsis_put_oid_name(docsis_buffer *out, const uint32_t *arcs, int count,
+                         const docsis_mib_node *node, int used, docsis_style style,
+                         const docsis_mib_overlay *mib);
 bool docsis_put_oid_numeric(docsis_buffer *out, const uint32_t *arcs, int count, bool leading_dot);
 
 /* Bytes of a varbind's sequence -> parts; false = not a varbind. */
@@ -252,10 +257,12 @@ bool docsis_ber_number(const docsis_varbind *varbind, int64_t *value);
 /* `octets` against the SIZE of a MIB object: error when too long, else maybe a warning. */
 bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, size_t octets,
                        size_t offset);
+/* Reads the varbind of a TLV; false when its text form would not read back to the same bytes. */
+bool docsis_varbind_read_typed(const docsis_tlv *tlv, docsis_varbind *varbind);
 /* Would docsis_check_size() accept the string of this varbind? True for other types. */
 bool docsis_size_fits(const docsis_varbind *varbind);
 /* `oid Type value` of a varbind; without semicolon. */
-bool docsis_put_varbind_text(docsis_buffer *out, const docsis_varbind *varbind,
+bool docsis_put_varbind_text(docsis_buffer *out, docsis_varbind *varbind,
                              const docsis_text_options *options, const char **enum_label);
 
 /* ---- reader ------------------------------------------------------------- */

@@ -542,7 +542,6 @@ bool docsis_put_oid_text(docsis_buffer *out, const uint32_t *arcs, int count,
                          docsis_oid_form form, docsis_style style, const docsis_mib_overlay *mib)
 {
     const docsis_mib_node *node;
-    bool native = style == DOCSIS_STYLE_NATIVE;
     int used;
 
     if (form == DOCSIS_OID_NUMERIC)
@@ -554,6 +553,15 @@ bool docsis_put_oid_text(docsis_buffer *out, const uint32_t *arcs, int count,
                docsis_put_oid_numeric(out, arcs + 1, count - 1, true);
     }
     node = docsis_mib_walk(arcs, count, &used);
+    return docsis_put_oid_name(out, arcs, count, node, used, style, mib);
+}
+
+bool docsis_put_oid_name(docsis_buffer *out, const uint32_t *arcs, int count,
+                         const docsis_mib_node *node, int used, docsis_style style,
+                         const docsis_mib_overlay *mib)
+{
+    bool native = style == DOCSIS_STYLE_NATIVE;
+
     if (mib != NULL && mib->label_of != NULL && !native) {
         int known = 0;
         const char *label = mib->label_of(mib->context, arcs, count, &known);

@@ -46,13 +46,9 @@ static bool native_generic(text_writer *w, const docsis_tlv *tlv)
 }
 
 /* Label of an object that is written numerically since other MIBs use its name too. */
-static const char *ambiguous_label(const text_writer *w, const docsis_varbind *vb)
+static const char *ambiguous_label(const docsis_varbind *vb)
 {
-    int used;
-    const docsis_mib_node *node = docsis_mib_walk(vb->arcs, vb->arc_count, &used);
-
-    return node != NULL && node->ambiguous && w->options->oid_form == DOCSIS_OID_NAMES
-           ? node->label : NULL;
+    return vb->node != NULL && vb->node->ambiguous ? vb->node->label : NULL;
 }
 
 static bool native_varbind(text_writer *w, const docsis_tlv *tlv)
@@ -62,7 +58,7 @@ static bool native_varbind(text_writer *w, const docsis_tlv *tlv)
 
     return docsis_varbind_read(tlv->value, tlv->length, &vb) &&
            docsis_put_varbind_text(w->out, &vb, w->options, &label) && docsis_put(w->out, ';') &&
-           put_comment(w, ambiguous_label(w, &vb)) && put_comment(w, label) &&
+           put_comment(w, ambiguous_label(&vb)) && put_comment(w, label) &&
            docsis_put(w->out, '\n');
 }
 

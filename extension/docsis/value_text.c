@@ -228,9 +228,7 @@ bool docsis_value_is_typed(const docsis_tlv *tlv)
         case DOCSIS_T_EMPTY:
             return n == 0;
         case DOCSIS_T_VARBIND:
-            return (tlv->header_length == 2 || n > 255) &&
-                   docsis_varbind_read(tlv->value, n, &vb) &&
-                   docsis_varbind_is_canonical(&vb, tlv->value, n) && docsis_size_fits(&vb);
+            return docsis_varbind_read_typed(tlv, &vb);
         default:
             return false;
     }

@@ -243,6 +243,13 @@ bool docsis_size_fits(const docsis_varbind *vb)
     return node->range_count == 0;
 }
 
+bool docsis_varbind_read_typed(const docsis_tlv *tlv, docsis_varbind *vb)
+{
+    return (tlv->header_length == 2 || tlv->length > 255) &&
+           docsis_varbind_read(tlv->value, tlv->length, vb) &&
+           docsis_varbind_is_canonical(vb, tlv->value, tlv->length) && docsis_size_fits(vb);
+}
+
 static const char *tag_keyword(uint8_t tag, bool as_string)
 {
     switch (tag) {
@@ -278,7 +285,21 @@ static bool put_raw_string(docsis_buffer *out, const docsis_varbind *vb)
            docsis_put(out, '"');
 }
 
-bool docsis_put_varbind_text(docsis_buffer *out, const docsis_varbind *vb,
+/* `oid ` */
+static bool put_oid(docsis_buffer *out, docsis_varbind *vb, const docsis_text_options *options)
+{
+    int used;
+
+    vb->node = NULL;
+    if (options->oid_form != DOCSIS_OID_NAMES)
+        return docsis_put_oid_text(out, vb->arcs, vb->arc_count, options->oid_form,
+                                   options->style, options->mib) && docsis_put(out, ' ');
+    vb->node = docsis_mib_walk(vb->arcs, vb->arc_count, &used);
+    return docsis_put_oid_name(out, vb->arcs, vb->arc_count, vb->node, used, options->style,
+                               options->mib) && docsis_put(out, ' ');
+}
+
+bool docsis_put_varbind_text(docsis_buffer *out, docsis_varbind *vb,
                              const docsis_text_options *options, const char **enum_label)
 {
     bool native = options->style == DOCSIS_STYLE_NATIVE;
@@ -289,9 +310,7 @@ bool docsis_put_varbind_text(docsis_buffer *out, const docsis_varbind *vb,
     int64_t number;
 
     *enum_label = NULL;
-    if (!docsis_put_oid_text(out, vb->arcs, vb->arc_count, options->oid_form, options->style,
-                             options->mib) ||
-        !docsis_put(out, ' ') || !docsis_put_text(out, tag_keyword(vb->tag, as_string)) ||
+    if (!put_oid(out, vb, options) || !docsis_put_text(out, tag_keyword(vb->tag, as_string)) ||
         !docsis_put(out, ' '))
         return false;
     switch (vb->tag) {
@@ -301,12 +320,8 @@ bool docsis_put_varbind_text(docsis_buffer *out, const docsis_varbind *vb,
         case DOCSIS_TAG_TICKS:
             if (!docsis_ber_number(vb, &number))
                 return true;
-            if (vb->tag == DOCSIS_TAG_INTEGER && options->oid_form == DOCSIS_OID_NAMES) {
-                const docsis_mib_node *node = docsis_mib_walk(vb->arcs, vb->arc_count, &count);
-
-                if (node != NULL && node->enum_count > 0)
-                    *enum_label = docsis_mib_enum_label(node, number);
-            }
+            if (vb->tag == DOCSIS_TAG_INTEGER && vb->node != NULL && vb->node->enum_count > 0)
+                *enum_label = docsis_mib_enum_label(vb->node, number);
             return docsis_put_int(out, number);
         case DOCSIS_TAG_IPADDRESS:
             return vb->value_length == 4 ? docsis_put_ip4(out, vb->value) : true;

@@ -1,7 +1,7 @@
 /*
  * docsis.config as jsonb, written directly: no JSON text, no parser, no sorting. The result equals
  * jsonb_in of docsis_write_json()'s text bit for bit, because
- *   - keys are written in jsonb's order (by length, then bytes: n t v, n t hex, oid name type value),
+ *   - keys stand in jsonb's order (by length, then bytes: n t v, n t hex, oid name type value),
  *   - integers are the numerics that numeric_in makes,
  *   - strings are spelled by the functions of the core that write the text.
  * The layout (JEntry arrays before the data, an offset instead of a length at every
@@ -128,6 +128,11 @@ nmsp_leaf_read(const docsis_tlv *tlv, docsis_buffer *scratch, nmsp_leaf *leaf)
     leaf->length = 0;
     if (tlv->is_group || tlv->header_length == 1)
         return;
+    if (tlv->symbol != NULL && tlv->symbol->type == DOCSIS_T_VARBIND && !tlv->generic &&
+        docsis_varbind_read_typed(tlv, &leaf->varbind)) {
+        read_varbind(scratch, leaf);
+        return;
+    }
     leaf->kind = NMSP_LEAF_STRING;
     if (!docsis_value_is_typed(tlv)) {
         leaf->hex = true;
@@ -154,10 +159,6 @@ nmsp_leaf_read(const docsis_tlv *tlv, docsis_buffer *scratch, nmsp_leaf *leaf)
             leaf->hex = true;
             read_hex(tlv->value, tlv->length, scratch, leaf);
         }
-        break;
-    case DOCSIS_T_VARBIND:
-        docsis_varbind_read(tlv->value, tlv->length, &leaf->varbind);
-        read_varbind(scratch, leaf);
         break;
     case DOCSIS_T_SNMP_WRITE:
         leaf->kind = NMSP_LEAF_WRITE;
@@ -278,7 +279,7 @@ put_number(docsis_buffer *out, container *c, int64 value)
 
 /* ---- TLVs --------------------------------------------------------------- */
 
-/* A TLV in pre-order, with the number of its members; a run of pads is one with members = its size. */
+/* A TLV in pre-order with the number of its members; of a run of pads, one with its size there. */
 typedef struct node {
     docsis_tlv tlv;
     int members;

@@ -45,7 +45,7 @@ typedef struct nmsp_leaf {
 /* Reads the value of a TLV that is no group; scratch: reset and used for what must be spelled. */
 void nmsp_leaf_read(const docsis_tlv *tlv, docsis_buffer *scratch, nmsp_leaf *leaf);
 
-/* The BER octets of a varbind's OID, without decoding it; false (and nothing set) when the TLV is no varbind. */
+/* The BER octets of a varbind's OID, not decoded; false, and nothing set, when it is no varbind. */
 bool nmsp_varbind_oid(const docsis_tlv *tlv, const uint8_t **oid, size_t *length);
 
 /* ---- paths -------------------------------------------------------------- */
@@ -119,7 +119,8 @@ bool nmsp_match_next(nmsp_match *match, docsis_tlv *tlv);
 Jsonb *nmsp_config_jsonb(const uint8_t *config, size_t length);
 /*
  * The value of one TLV: "v" of its object in the above, "0x..." for what is "hex" there, null for
- * what has none. cursor: as next() left it when it returned the TLV. by_oid: of a varbind its value.
+ * what has none. cursor: as next() left it when it returned the TLV. by_oid: the value alone of a
+ * varbind.
  */
 Jsonb *nmsp_tlv_jsonb(const docsis_cursor *cursor, const docsis_tlv *tlv, bool by_oid);
 
