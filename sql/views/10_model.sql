@@ -318,6 +318,44 @@ COMMENT ON FUNCTION nmsp.endpoint_check() IS 'Trigger: the modem exists, the fix
 CREATE OR REPLACE TRIGGER a_check BEFORE INSERT OR UPDATE ON nmsp.endpoint
     FOR EACH ROW EXECUTE FUNCTION nmsp.endpoint_check();
 
+-- A modem that moves takes its endpoints along: their fixed addresses must fit the new gateway when
+-- the transaction ends, so that both can be changed in it, the modem first.
+CREATE OR REPLACE FUNCTION nmsp.modem_move_check() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    e record;
+BEGIN
+    SELECT x.id, x.name, a.address, m.mac, g.id AS netgw_id, g.name AS netgw INTO e
+      FROM nmsp.modem m JOIN nmsp.netgw g ON g.id = m.netgw_id
+      JOIN nmsp.endpoint x ON x.modem_id = m.id
+     CROSS JOIN LATERAL (VALUES (x.address), (x.address6)) a(address)
+     WHERE m.id = NEW.id AND a.address IS NOT NULL
+       AND NOT EXISTS (SELECT FROM nmsp.pool p
+                        WHERE p.netgw_id = m.netgw_id AND p.purpose IN ('cpe_public', 'cpe_private', 'stb') AND p.network >> a.address)
+     LIMIT 1;
+    IF FOUND THEN
+        PERFORM nmsp.refuse('23514', format('modem %s cannot move to "%s" without its endpoints', e.mac, e.netgw),
+            format('Endpoint "%s" has the fixed address %s, which lies in no cpe pool of "%s".', e.name, host(e.address), e.netgw),
+            format('In the same transaction, after the modem: UPDATE nmsp.endpoint SET address = nmsp.allocate_address(<pool of gateway %s>) WHERE id = %s.', e.netgw_id, e.id),
+            'modem', 'modem_moves_with_its_endpoints');
+    END IF;
+    RETURN NULL;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp.modem_move_check() IS 'Trigger at the end of a transaction: the endpoints of a modem that moved have addresses of its new gateway (23514).';
+DO $do$
+BEGIN
+    -- Constraint triggers have no OR REPLACE.
+    IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = 'nmsp.modem'::regclass AND t.tgname = 'modem_moves_with_its_endpoints') THEN
+        CREATE CONSTRAINT TRIGGER modem_moves_with_its_endpoints AFTER UPDATE OF netgw_id ON nmsp.modem
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+            WHEN (OLD.netgw_id IS DISTINCT FROM NEW.netgw_id) EXECUTE FUNCTION nmsp.modem_move_check();
+    END IF;
+END
+$do$;
+
 -- addresses -------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION nmsp.used_address(low inet, high inet) RETURNS SETOF inet

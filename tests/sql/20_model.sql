@@ -205,6 +205,15 @@ SELECT test.refused('SELECT nmsp.allocate_address(NULL)', '23503', 'pool null do
 SELECT is(nmsp.allocate_address((SELECT id FROM nmsp.pool WHERE network = '198.51.100.0/24')), '198.51.100.20', 'endpoints'' addresses count');
 SELECT is(nmsp.allocate_address((SELECT id FROM nmsp.pool WHERE network = '2001:db8:1::/64')), '2001:db8:1::ff', 'IPv6');
 
+-- ---- a modem and its endpoints move together
+INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end) VALUES (:g2, 'cpe_public', '203.0.113.0/24', '203.0.113.10', '203.0.113.20');
+SELECT id AS p4 FROM nmsp.pool WHERE network = '203.0.113.0/24' \gset
+SELECT test.refused(format('UPDATE nmsp.modem SET netgw_id = %s, address = NULL, address6 = NULL WHERE id = %s; SET CONSTRAINTS ALL IMMEDIATE', :g2, :m1),
+    '23514', 'modem % cannot move to "%" without its endpoints', 'Endpoint "customer-1" has the fixed address 198.51.100.10%', 'In the same transaction%', 'a modem does not leave its endpoints behind');
+SELECT lives_ok(format('UPDATE nmsp.modem SET netgw_id = %s, address = NULL, address6 = NULL WHERE id = %s;
+    UPDATE nmsp.endpoint SET address = nmsp.allocate_address(%s), address6 = NULL WHERE modem_id = %2$s; SET CONSTRAINTS ALL IMMEDIATE', :g2, :m1, :p4), 'with them it moves');
+SET CONSTRAINTS ALL DEFERRED;
+
 -- ---- hints and ON CONFLICT see the same constraint; refusals come without the context of our triggers
 SELECT unalike(coalesce((test.error_of(format('INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES (''01:00:00:00:00:00'', %s, %s)', :g1, :t1))).context, ''), '%modem_check%', 'no CONTEXT of our triggers');
 SELECT * FROM finish();
