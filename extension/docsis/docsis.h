@@ -2,7 +2,7 @@
  * docsis.h - DOCSIS and PacketCable configfiles: text, JSON and binary.
  *
  * The codec core. Pure C11: no PostgreSQL header, no global that changes,
- * re-entrant, errors as values. libcrypto is used in mic.c only.
+ * re-entrant, errors as values. libcrypto is used for digests and certificates only.
  *
  * Words: a "config" is the byte string of a configfile, exactly as a modem
  * downloads it (with or without MICs, end-of-data and padding). A CM config is
@@ -287,17 +287,45 @@ bool docsis_is_mta(const uint8_t *config, size_t length);
  * carries the extended digest. Without this flag 43.6 stays as it was given.
  */
 #define DOCSIS_MIC_EXTENDED      0x04
+/*
+ * Make the Extended CMTS MIC anew: any 43.6 of the config goes, and a TLV 43 with
+ * one of HMAC-MD5 becomes the last setting, with or without a digest of its own.
+ * Its bitmap covers the settings that are there and of which the modem tells the
+ * CMTS (MULPI Annex C.1.1 and C.2); the implicit form covers the CM MIC as well.
+ */
+#define DOCSIS_MIC_EXPLICIT      0x08
+#define DOCSIS_MIC_IMPLICIT      0x10
 /* Internal, for comparisons only: an empty secret is allowed. */
 #define DOCSIS_MIC_EMPTY_SECRET  0x100
 
 /*
+ * A shared secret made ready for HMAC-MD5: its first block is behind it, inside and
+ * outside. The caller owns it and cleanses it; it is as secret as the secret. Any
+ * number of threads may use it at a time. Its members are not for callers.
+ */
+typedef struct docsis_key {
+    uint32_t inner[4];
+    uint32_t outer[4];
+} docsis_key;
+
+/* secret: 1..64 bytes, else DOCSIS_INVALID_ARGUMENT. RFC 2104. */
+bool docsis_key_init(docsis_key *key, const uint8_t *secret, size_t length, unsigned flags,
+                     docsis_error *error);
+void docsis_key_cleanse(docsis_key *key);
+
+/*
  * Config -> sealed config: without any 6, 7, 255 and padding of the input, then
  * CM MIC, CMTS MIC, 255 and zeros to a multiple of four. An MTA config is
- * returned unchanged. secret: 1..64 bytes, else DOCSIS_INVALID_ARGUMENT.
- * MULPIv3.1 Annex D.1.3, D.2.
+ * returned unchanged. Sealing what was sealed gives the same bytes. Errors: those
+ * of docsis_key_init(); with DOCSIS_MIC_EXTENDED also DOCSIS_INVALID_ARGUMENT for
+ * a 43.6 that makes no sense, DOCSIS_REFUSED for one of another kind than
+ * HMAC-MD5. MULPIv3.1 Annex D.1.3, D.2. The keyed form saves two of the MD5's
+ * blocks per file.
  */
 bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
                  size_t secret_length, unsigned flags, docsis_buffer *out, docsis_error *error);
+bool docsis_seal_keyed(const uint8_t *config, size_t length, const docsis_key *key,
+                       unsigned flags, docsis_buffer *out, docsis_error *error);
 
 typedef enum docsis_mic_state {
     DOCSIS_MIC_ABSENT = 0,
@@ -314,9 +342,15 @@ typedef struct docsis_verification {
     bool is_mta;                   /* MTA configs have no MIC: both absent */
 } docsis_verification;
 
+/*
+ * Checks the MICs of a config. A 43.6 that is not of HMAC-MD5 is UNSUPPORTED; one
+ * without a digest of its own in a config without TLV 7 is ABSENT.
+ */
 bool docsis_verify(const uint8_t *config, size_t length, const uint8_t *secret,
                    size_t secret_length, unsigned flags, docsis_verification *result,
                    docsis_error *error);
+bool docsis_verify_keyed(const uint8_t *config, size_t length, const docsis_key *key,
+                         unsigned flags, docsis_verification *result, docsis_error *error);
 
 typedef enum docsis_mta_hash_kind {
     DOCSIS_MTA_HASH_NONE = 0,
@@ -333,6 +367,66 @@ typedef enum docsis_mta_hash_kind {
  */
 bool docsis_mta_hash(const uint8_t *config, size_t length, docsis_mta_hash_kind kind,
                      docsis_buffer *out, docsis_error *error);
+
+/* ---- dial plans -------------------------------------------------------------- */
+
+/*
+ * The docsis tool has two ways to write pktcEUERSTDMValue.1; their bytes differ.
+ */
+typedef enum docsis_dialplan_form {
+    DOCSIS_DIALPLAN_OPTION = 0,    /* as its option -dialplan: always TLV 64 */
+    DOCSIS_DIALPLAN_DIGITMAP       /* as its statement DigitMap: TLV 11, or 64 when long */
+} docsis_dialplan_form;
+
+/*
+ * Text of a digit map -> an MTA config with nothing but the dial plan between its
+ * delimiters (a TLV 64 with a two-byte length exists in MTA configs only). 1 to
+ * 65,000 bytes, as DigitMap 1 to 8,192; else DOCSIS_INVALID_ARGUMENT.
+ */
+bool docsis_dialplan(const uint8_t *plan, size_t length, docsis_dialplan_form form,
+                     docsis_buffer *out, docsis_error *error);
+/*
+ * MTA config -> the same with the settings of dialplan (an MTA config as well)
+ * before the closing delimiter. A dial plan that was there is replaced; a hash that
+ * docsis_mta_hash() made goes, since it would no longer be right: hash afterwards.
+ */
+bool docsis_mta_dialplan(const uint8_t *config, size_t length, const uint8_t *dialplan,
+                         size_t dialplan_length, docsis_buffer *out, docsis_error *error);
+
+/* ---- settings added at download, and certificates ----------------------------- */
+
+typedef struct docsis_download {
+    bool has_timestamp;
+    uint32_t timestamp;            /* TLV 19: seconds since 1900-01-01 00:00 UTC, RFC 868 */
+    uint8_t address_length;        /* 4: TLV 20, 16: TLV 59, 0: none */
+    uint8_t address[16];           /* of the modem */
+} docsis_download;
+
+/*
+ * CM config -> its settings with these, ready to be sealed: MICs, 255 and padding
+ * are gone. The new TLVs are the last ones, before a TLV 43 of an Extended CMTS MIC
+ * that is last; those they replace (20 and 59 replace each other) are gone.
+ * An MTA config is DOCSIS_INVALID_ARGUMENT. MULPIv3.1 C.1.1.8, C.1.1.9, C.1.1.10.
+ */
+bool docsis_put_download(const uint8_t *config, size_t length, const docsis_download *download,
+                         docsis_buffer *out, docsis_error *error);
+
+typedef enum docsis_cvc_kind {
+    DOCSIS_CVC_CERTIFICATE = 0,    /* TLV 32, cosigner: 33 */
+    DOCSIS_CVC_CHAIN               /* TLV 81, cosigner: 82 */
+} docsis_cvc_kind;
+
+/*
+ * Code verification certificate -> TLVs of 254 bytes and a rest. bytes: X.509
+ * certificates in DER, one behind the other, or a PKCS#7 SignedData with them (what
+ * follows it when it is signed, the image of a code file, is ignored).
+ * CERTIFICATE takes the one that issued none of the others. CHAIN takes two or more
+ * and writes a PKCS#7 SignedData of certificates only; one that is given stays as it
+ * is. DOCSIS_MALFORMED: no certificates; DOCSIS_INVALID_ARGUMENT: too many or too
+ * few; DOCSIS_TOO_LONG. Nothing is verified: the modem does that.
+ */
+bool docsis_put_cvc(const uint8_t *bytes, size_t length, docsis_cvc_kind kind, bool cosigner,
+                    docsis_buffer *out, docsis_error *error);
 
 /* ---- OIDs --------------------------------------------------------------- */
 

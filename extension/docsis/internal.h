@@ -271,8 +271,33 @@ bool docsis_put_varbind_text(docsis_buffer *out, docsis_varbind *varbind,
  * Header of a top-level TLV at position. long_64: TLV 64 has a two-byte length.
  * Returns false when it does not fit; else *header and *value_length are set.
  */
-bool docsis_top_header(const uint8_t *config, size_t length, size_t position, bool long_64,
-                       size_t *header, size_t *value_length);
+static inline bool docsis_top_header(const uint8_t *config, size_t length, size_t position,
+                                     bool long_64, size_t *header, size_t *value_length)
+{
+    uint8_t code = config[position];
+    const docsis_symbol *symbol;
+
+    if (code == 0 || code == DOCSIS_CODE_EOD) {
+        *header = 1;
+        *value_length = 0;
+        return true;
+    }
+    /* Codes below 64 are spared the look-up: none of them has a two-byte length. */
+    if (code >= DOCSIS_CODE_LONG &&
+        ((code == DOCSIS_CODE_LONG && long_64) ||
+         ((symbol = docsis_child(NULL, code)) != NULL && symbol->length_bytes == 2))) {
+        if (length - position < 3)
+            return false;
+        *header = 3;
+        *value_length = (size_t) config[position + 1] << 8 | config[position + 2];
+    } else {
+        if (length - position < 2)
+            return false;
+        *header = 2;
+        *value_length = config[position + 1];
+    }
+    return *value_length <= length - position - *header;
+}
 /* Well-formed top level? */
 bool docsis_check_top(const uint8_t *config, size_t length, bool long_64, docsis_error *error);
 

@@ -1,223 +1,30 @@
 /*
- * mic.c - message integrity checks of CM configs, hash of MTA configs.
+ * mic.c - seals CM configs with their MICs and verifies them.
  *
- * MULPIv3.1 Annex D.1.3 (order of the file), D.2 (CMTS MIC); PKT-SP-PROV1.5
- * section 9.1 (MTA hash). The only file that uses libcrypto. The plain MD5 and
- * SHA-1 functions are deprecated, but cost half of what an EVP context does at
- * these sizes.
+ * MULPIv3.1 Annex D.1.3 (order of the file), D.2 (CMTS MIC). The top level is walked once; the
+ * walk notes where what the CMTS MIC covers stands, since its order is not that of the file.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/crypto.h>
-#include <openssl/md5.h>
-#include <openssl/sha.h>
+#include "mic.h"
 
-#include "internal.h"
+#define CODE_IPV4_ADDRESS 20
+#define CODE_EXTENSION    43
+#define CODE_IPV6_ADDRESS 59
 
 /* What the CMTS MIC covers, in this order; of each code all TLVs in file order. */
 static const uint8_t cmts_codes[] = {
     1, 2, 3, 4, 17, 43, 6, 18, 19, 20, 22, 23, 24, 25, 28, 29, 26, 35, 36, 37, 40
 };
 
-#define CODE_IPV4_ADDRESS 20
-#define CODE_IPV6_ADDRESS 59
+/* Place of a code in that order plus one; 0 = not covered. 59 may stand in the place of 20. */
+#define RANKS    23
+#define RANK_59  22
+static const uint8_t rank_of[64] = {
+    [1] = 1, [2] = 2, [3] = 3, [4] = 4, [17] = 5, [43] = 6, [18] = 8, [19] = 9, [20] = 10,
+    [22] = 11, [23] = 12, [24] = 13, [25] = 14, [28] = 15, [29] = 16, [26] = 17, [35] = 18,
+    [36] = 19, [37] = 20, [40] = 21, [59] = RANK_59
+};
 
-/* One top-level TLV. */
-typedef struct item {
-    size_t offset;
-    size_t size;     /* with its header */
-    uint8_t code;
-} item;
-
-/* Steps to the TLV at *position; the top level has been checked. */
-static bool next_item(const uint8_t *config, size_t length, bool long_64, size_t *position,
-                      item *next)
-{
-    size_t header, value_length;
-
-    if (*position >= length || config[*position] == DOCSIS_CODE_EOD ||
-        !docsis_top_header(config, length, *position, long_64, &header, &value_length))
-        return false;
-    next->offset = *position;
-    next->size = header + value_length;
-    next->code = config[*position];
-    *position += next->size;
-    return true;
-}
-
-static bool is_long_64(const uint8_t *config, size_t length, unsigned flags)
-{
-    return docsis_is_mta(config, length) || (flags & DOCSIS_MIC_LONG_VARBIND) != 0;
-}
-
-/* HMAC-MD5, RFC 2104; the secret has at most 64 bytes. */
-typedef struct hmac {
-    MD5_CTX md5;
-    uint8_t pad[64];
-} hmac;
-
-static bool hmac_begin(hmac *h, const uint8_t *secret, size_t secret_length)
-{
-    for (size_t i = 0; i < sizeof(h->pad); i++)
-        h->pad[i] = 0x36 ^ (i < secret_length ? secret[i] : 0);
-    return MD5_Init(&h->md5) && MD5_Update(&h->md5, h->pad, sizeof(h->pad));
-}
-
-static bool hmac_end(hmac *h, uint8_t digest[16])
-{
-    bool ok = MD5_Final(digest, &h->md5);
-
-    for (size_t i = 0; i < sizeof(h->pad); i++)
-        h->pad[i] ^= 0x36 ^ 0x5c;
-    ok = ok && MD5_Init(&h->md5) && MD5_Update(&h->md5, h->pad, sizeof(h->pad)) &&
-         MD5_Update(&h->md5, digest, 16) && MD5_Final(digest, &h->md5);
-    OPENSSL_cleanse(h, sizeof(*h));
-    return ok;
-}
-
-static bool hmac_cm_mic(hmac *h, const uint8_t cm_mic[16])
-{
-    static const uint8_t header[2] = {DOCSIS_CODE_CM_MIC, 16};
-
-    return MD5_Update(&h->md5, header, 2) && MD5_Update(&h->md5, cm_mic, 16);
-}
-
-/* The CMTS MIC of config; cm_mic NULL = there is none. */
-static bool cmts_mic(const uint8_t *config, size_t length, bool long_64, const uint8_t *secret,
-                     size_t secret_length, unsigned flags, const uint8_t cm_mic[16],
-                     uint8_t digest[16])
-{
-    bool present[256] = {false};
-    size_t position = 0;
-    item tlv;
-    hmac h;
-    bool ok;
-
-    while (next_item(config, length, long_64, &position, &tlv))
-        present[tlv.code] = true;
-    ok = hmac_begin(&h, secret, secret_length);
-    for (size_t i = 0; ok && i < sizeof(cmts_codes); i++) {
-        uint8_t code = cmts_codes[i];
-
-        if (code == DOCSIS_CODE_CM_MIC) {
-            if (cm_mic != NULL)
-                ok = hmac_cm_mic(&h, cm_mic);
-            continue;
-        }
-        if (code == CODE_IPV4_ADDRESS && (flags & DOCSIS_MIC_IPV6_ADDRESS) != 0 &&
-            present[CODE_IPV6_ADDRESS])
-            code = CODE_IPV6_ADDRESS;
-        position = 0;
-        while (present[code] && ok && next_item(config, length, long_64, &position, &tlv)) {
-            if (tlv.code == code)
-                ok = MD5_Update(&h.md5, config + tlv.offset, tlv.size);
-        }
-    }
-    return hmac_end(&h, digest) && ok;
-}
-
-/* ---- Extended CMTS MIC, TLV 43.6: MULPIv3.1 C.1.1.18.1.6 and D.2.1 -------------- */
-
-#define HMAC_TYPE_MD5 1
-
-typedef struct extended {
-    bool found;
-    uint8_t hmac_type;
-    const uint8_t *bitmap;       /* bit t, from the top of the first byte: TLV t is covered */
-    size_t bitmap_length;
-    size_t digest;               /* offset of the explicit digest in the config */
-    size_t digest_length;
-    bool is_explicit;
-} extended;
-
-/* The sub-TLV of a run of TLVs with one-byte lengths; false = none, or a broken run. */
-static bool find_member(const uint8_t *config, size_t position, size_t end, uint8_t code,
-                        size_t *value, size_t *value_length)
-{
-    bool found = false;
-
-    while (position < end) {
-        if (end - position < 2 || config[position + 1] > end - position - 2)
-            return false;
-        if (config[position] == code && !found) {
-            found = true;
-            *value = position + 2;
-            *value_length = config[position + 1];
-        }
-        position += 2u + config[position + 1];
-    }
-    return found;
-}
-
-/* Looks for 43.6 in a TLV 43 of CableLabs (8 = ffffff). */
-static extended find_extended(const uint8_t *config, size_t length, bool long_64)
-{
-    extended e = {.found = false};
-    size_t position = 0;
-    size_t at, n, vendor, vendor_length;
-    item tlv;
-
-    while (!e.found && next_item(config, length, long_64, &position, &tlv)) {
-        size_t end = tlv.offset + tlv.size;
-
-        if (tlv.code != 43 ||
-            !find_member(config, tlv.offset + 2, end, 8, &vendor, &vendor_length) ||
-            vendor_length != 3 || memcmp(config + vendor, "\xff\xff\xff", 3) != 0 ||
-            !find_member(config, tlv.offset + 2, end, 6, &at, &n))
-            continue;
-        end = at + n;
-        e.found = true;
-        e.is_explicit = find_member(config, at, end, 3, &e.digest, &e.digest_length);
-        if (find_member(config, at, end, 1, &vendor, &vendor_length) && vendor_length == 1)
-            e.hmac_type = config[vendor];
-        if (find_member(config, at, end, 2, &vendor, &vendor_length)) {
-            e.bitmap = config + vendor;
-            e.bitmap_length = vendor_length;
-        }
-    }
-    return e;
-}
-
-static bool is_covered(const extended *e, uint8_t code)
-{
-    return code / 8u < e->bitmap_length && (e->bitmap[code / 8] & 0x80 >> code % 8) != 0;
-}
-
-/* Its digest: the covered TLVs in file order, an explicit digest counted as zeros. */
-static bool extended_mic(const uint8_t *config, size_t length, bool long_64, const extended *e,
-                         const uint8_t *secret, size_t secret_length, const uint8_t *cm_mic,
-                         uint8_t digest[16])
-{
-    static const uint8_t zeros[255];
-    size_t position = 0;
-    item tlv;
-    hmac h;
-    bool ok = hmac_begin(&h, secret, secret_length);
-
-    while (ok && next_item(config, length, long_64, &position, &tlv)) {
-        size_t end = tlv.offset + tlv.size;
-
-        if (tlv.code == 0 || tlv.code == DOCSIS_CODE_CM_MIC || tlv.code == DOCSIS_CODE_CMTS_MIC ||
-            !is_covered(e, tlv.code))
-            continue;
-        if (e->is_explicit && e->digest >= tlv.offset && e->digest < end) {
-            size_t behind = e->digest + e->digest_length;
-
-            ok = MD5_Update(&h.md5, config + tlv.offset, e->digest - tlv.offset) &&
-                 MD5_Update(&h.md5, zeros, e->digest_length) &&
-                 MD5_Update(&h.md5, config + behind, end - behind);
-        } else {
-            ok = MD5_Update(&h.md5, config + tlv.offset, tlv.size);
-        }
-    }
-    if (ok && cm_mic != NULL && !e->is_explicit && is_covered(e, DOCSIS_CODE_CM_MIC))
-        ok = hmac_cm_mic(&h, cm_mic);
-    return hmac_end(&h, digest) && ok;
-}
-
-static bool digest_error(docsis_error *error)
-{
-    return docsis_error_set(error, DOCSIS_CRYPTO, 0, "could not compute a digest");
-}
+/* ---- keys -------------------------------------------------------------------- */
 
 static bool check_secret(size_t length, unsigned flags, docsis_error *error)
 {
@@ -236,15 +43,267 @@ static bool check_secret(size_t length, unsigned flags, docsis_error *error)
     return true;
 }
 
-/* Appends config without 6, 7, 255 and padding. */
-static bool put_settings(const uint8_t *config, size_t length, bool long_64, docsis_buffer *out)
+/* MD5 after one block: the secret, filled up with zeros, XOR mask. */
+static bool prepare(uint32_t state[4], const uint8_t *secret, size_t length, uint8_t mask)
+{
+    uint8_t block[64];
+    MD5_CTX md5;
+    bool ok;
+
+    for (size_t i = 0; i < sizeof(block); i++)
+        block[i] = mask ^ (i < length ? secret[i] : 0);
+    ok = MD5_Init(&md5) && MD5_Update(&md5, block, sizeof(block));
+    state[0] = md5.A;
+    state[1] = md5.B;
+    state[2] = md5.C;
+    state[3] = md5.D;
+    OPENSSL_cleanse(block, sizeof(block));
+    OPENSSL_cleanse(&md5, sizeof(md5));
+    return ok;
+}
+
+bool docsis_key_init(docsis_key *key, const uint8_t *secret, size_t length, unsigned flags,
+                     docsis_error *error)
+{
+    if (!check_secret(length, flags, error))
+        return false;
+    return (prepare(key->inner, secret, length, 0x36) &&
+            prepare(key->outer, secret, length, 0x5c)) || docsis_digest_error(error);
+}
+
+void docsis_key_cleanse(docsis_key *key)
+{
+    OPENSSL_cleanse(key, sizeof(*key));
+}
+
+/* Goes on behind the first block. */
+static void resume(MD5_CTX *md5, const uint32_t state[4])
+{
+    md5->A = state[0];
+    md5->B = state[1];
+    md5->C = state[2];
+    md5->D = state[3];
+    md5->Nl = 512;
+    md5->Nh = 0;
+    md5->num = 0;
+}
+
+void docsis_hmac_begin(MD5_CTX *h, const docsis_key *key)
+{
+    resume(h, key->inner);
+}
+
+bool docsis_hmac_end(MD5_CTX *h, const docsis_key *key, uint8_t digest[16])
+{
+    bool ok = MD5_Final(digest, h);
+
+    resume(h, key->outer);
+    ok = ok && MD5_Update(h, digest, 16) && MD5_Final(digest, h);
+    OPENSSL_cleanse(h, sizeof(*h));
+    return ok;
+}
+
+bool docsis_hmac_cm_mic(MD5_CTX *h, const uint8_t cm_mic[16])
+{
+    uint8_t tlv[18] = {DOCSIS_CODE_CM_MIC, 16};
+
+    memcpy(tlv + 2, cm_mic, 16);
+    return MD5_Update(h, tlv, sizeof(tlv));
+}
+
+bool docsis_digest_error(docsis_error *error)
+{
+    return docsis_error_set(error, DOCSIS_CRYPTO, 0, "could not compute a digest");
+}
+
+/* ---- the walk ---------------------------------------------------------------- */
+
+/* So many runs are noted; a config with more is walked once per code instead. */
+#define MAX_RUNS 96
+#define NO_RUN   0xff
+
+/* What one walk over the top level found. */
+typedef struct layout {
+    size_t settings;            /* they end here, if not scattered */
+    bool scattered;             /* there are settings behind a MIC or padding */
+    bool has_extension;         /* TLV 43 */
+    bool has_ipv6_address;      /* TLV 59 */
+    int cm_count, cmts_count;   /* TLVs 6 and 7; values of the last ones, NULL = wrong size */
+    const uint8_t *cm_mic, *cmts_mic;
+    /* Runs of TLVs of one code that the CMTS MIC covers, by rank in file order. */
+    bool overflow;
+    int count;
+    uint8_t first[RANKS], last[RANKS];
+    uint8_t next[MAX_RUNS];
+    struct {
+        size_t offset, size;
+    } run[MAX_RUNS];
+} layout;
+
+static void note_mic(layout *l, const uint8_t *tlv, size_t size)
+{
+    const uint8_t *value = size == 18 ? tlv + 2 : NULL;
+
+    if (tlv[0] == DOCSIS_CODE_CM_MIC) {
+        l->cm_count++;
+        l->cm_mic = value;
+    } else {
+        l->cmts_count++;
+        l->cmts_mic = value;
+    }
+}
+
+static void note_run(layout *l, uint8_t rank, size_t offset, size_t size)
+{
+    uint8_t last = l->last[rank];
+
+    if (last != NO_RUN && l->run[last].offset + l->run[last].size == offset) {
+        l->run[last].size += size;
+        return;
+    }
+    if (l->count == MAX_RUNS) {
+        l->overflow = true;
+        return;
+    }
+    l->run[l->count].offset = offset;
+    l->run[l->count].size = size;
+    l->next[l->count] = NO_RUN;
+    if (last == NO_RUN)
+        l->first[rank] = (uint8_t) l->count;
+    else
+        l->next[last] = (uint8_t) l->count;
+    l->last[rank] = (uint8_t) l->count++;
+}
+
+/* False = the top level is malformed: docsis_check_top() says how. */
+static bool scan(const uint8_t *config, size_t length, bool long_64, layout *l)
+{
+    size_t position = 0;
+    size_t header, value_length;
+
+    memset(l, 0, offsetof(layout, first));
+    memset(l->first, NO_RUN, sizeof(l->first));
+    memset(l->last, NO_RUN, sizeof(l->last));
+    l->settings = SIZE_MAX;
+    while (position < length && config[position] != DOCSIS_CODE_EOD) {
+        uint8_t code = config[position];
+        size_t size;
+
+        if (!docsis_top_header(config, length, position, long_64, &header, &value_length))
+            return false;
+        size = header + value_length;
+        if (docsis_is_dropped(code)) {
+            if (code != 0)
+                note_mic(l, config + position, size);
+            if (l->settings == SIZE_MAX)
+                l->settings = position;
+        } else {
+            l->scattered |= l->settings != SIZE_MAX;
+            l->has_extension |= code == CODE_EXTENSION;
+            l->has_ipv6_address |= code == CODE_IPV6_ADDRESS;
+            if (code < sizeof(rank_of) && rank_of[code] != 0)
+                note_run(l, rank_of[code], position, size);
+        }
+        position += size;
+    }
+    if (l->settings == SIZE_MAX)
+        l->settings = position;
+    while (++position < length) {
+        if (config[position] != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool malformed(const uint8_t *config, size_t length, bool long_64, docsis_error *error)
+{
+    return docsis_check_top(config, length, long_64, error) &&
+           docsis_error_set(error, DOCSIS_MALFORMED, 0, "malformed DOCSIS configuration");
+}
+
+static bool is_long_64(const uint8_t *config, size_t length, unsigned flags)
+{
+    return docsis_is_mta(config, length) || (flags & DOCSIS_MIC_LONG_VARBIND) != 0;
+}
+
+/* ---- the CMTS MIC ------------------------------------------------------------- */
+
+/* For configs with more runs than a layout holds. */
+static bool feed_by_walking(MD5_CTX *h, const uint8_t *config, size_t length, bool long_64,
+                            uint8_t code)
+{
+    size_t position = 0;
+    docsis_item tlv;
+
+    while (docsis_next_item(config, length, long_64, &position, &tlv)) {
+        if (tlv.code == code && !MD5_Update(h, config + tlv.offset, tlv.size))
+            return false;
+    }
+    return true;
+}
+
+/* The CMTS MIC of config; cm_mic NULL = there is none. */
+static bool cmts_mic(const uint8_t *config, size_t length, bool long_64, const layout *l,
+                     const docsis_key *key, unsigned flags, const uint8_t *cm_mic,
+                     uint8_t digest[16])
+{
+    bool ok = true;
+    MD5_CTX h;
+
+    docsis_hmac_begin(&h, key);
+    for (size_t i = 0; ok && i < sizeof(cmts_codes); i++) {
+        uint8_t code = cmts_codes[i];
+        uint8_t rank = (uint8_t) (i + 1);
+
+        if (code == DOCSIS_CODE_CM_MIC) {
+            ok = cm_mic == NULL || docsis_hmac_cm_mic(&h, cm_mic);
+            continue;
+        }
+        if (code == CODE_IPV4_ADDRESS && (flags & DOCSIS_MIC_IPV6_ADDRESS) != 0 &&
+            l->has_ipv6_address) {
+            code = CODE_IPV6_ADDRESS;
+            rank = RANK_59;
+        }
+        if (l->overflow)
+            ok = feed_by_walking(&h, config, length, long_64, code);
+        else
+            for (uint8_t r = l->first[rank]; ok && r != NO_RUN; r = l->next[r])
+                ok = MD5_Update(&h, config + l->run[r].offset, l->run[r].size);
+    }
+    return docsis_hmac_end(&h, key, digest) && ok;
+}
+
+/* MD5 of what stands before the MICs, which need not be the last TLVs of a broken file. */
+static bool settings_digest(const uint8_t *config, size_t length, bool long_64, const layout *l,
+                            uint8_t digest[16])
 {
     size_t position = 0;
     size_t run = 0;
-    item tlv = {0};
+    docsis_item tlv;
+    MD5_CTX md5;
+    bool ok = MD5_Init(&md5);
 
-    while (next_item(config, length, long_64, &position, &tlv)) {
-        if (tlv.code != 0 && tlv.code != DOCSIS_CODE_CM_MIC && tlv.code != DOCSIS_CODE_CMTS_MIC)
+    if (!l->scattered)
+        return ok && MD5_Update(&md5, config, l->settings) && MD5_Final(digest, &md5);
+    while (ok && docsis_next_item(config, length, long_64, &position, &tlv)) {
+        if (!docsis_is_dropped(tlv.code))
+            continue;
+        ok = MD5_Update(&md5, config + run, tlv.offset - run);
+        run = tlv.offset + tlv.size;
+    }
+    return ok && MD5_Update(&md5, config + run, position - run) && MD5_Final(digest, &md5);
+}
+
+/* ---- sealing ------------------------------------------------------------------ */
+
+bool docsis_put_settings(const uint8_t *config, size_t length, bool long_64, docsis_buffer *out)
+{
+    size_t position = 0;
+    size_t run = 0;
+    docsis_item tlv;
+
+    while (docsis_next_item(config, length, long_64, &position, &tlv)) {
+        if (!docsis_is_dropped(tlv.code))
             continue;
         if (!docsis_put_bytes(out, config + run, tlv.offset - run))
             return false;
@@ -253,268 +312,178 @@ static bool put_settings(const uint8_t *config, size_t length, bool long_64, doc
     return docsis_put_bytes(out, config + run, position - run);
 }
 
-/* Can this Extended CMTS MIC be computed? */
-static bool check_extended(const extended *e, docsis_error *error)
+static bool became_mta(docsis_error *error)
 {
-    const char *why = NULL;
-
-    if (e->hmac_type != HMAC_TYPE_MD5)
-        why = "Its HMAC type (43.6.1) is not 1, HMAC-MD5.";
-    else if (e->bitmap == NULL)
-        why = "It has no bitmap (43.6.2).";
-    else if (e->is_explicit && e->digest_length != 16)
-        why = "Its digest (43.6.3) must have 16 bytes, for example zeros.";
-    else if (e->is_explicit && is_covered(e, DOCSIS_CODE_CM_MIC))
-        why = "An explicit digest cannot cover TLV 6: bit 6 of the bitmap must be clear.";
-    if (why == NULL)
-        return true;
-    docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0, "cannot compute the Extended CMTS MIC");
-    docsis_error_detail(error, "%s", why);
+    docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0,
+                     "cannot seal: the first setting is \"MtaConfigDelimiter\"");
+    docsis_error_detail(error, "It makes the file an MTA configuration, which has no MICs.");
+    docsis_error_hint(error, "Remove what stands before MtaConfigDelimiter, or remove it.");
     return false;
 }
 
-bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
-                 size_t secret_length, unsigned flags, docsis_buffer *out, docsis_error *error)
+/*
+ * Puts both MICs behind settings[0 .. length), where there is room for them. l is the layout of
+ * the settings.
+ */
+static bool put_mics(uint8_t *settings, size_t length, bool long_64, const layout *l,
+                     const docsis_key *key, unsigned flags, docsis_error *error)
 {
-    size_t start = out->length;
-    bool long_64 = is_long_64(config, length, flags);
-    extended e = {.found = false};
-    size_t settings;
-    uint8_t *tail;
-    bool ok;
+    docsis_extended e = {.found = false};
+    uint8_t *tail = settings + length;
+    MD5_CTX md5;
+    bool ok = true;
 
-    if (!check_secret(secret_length, flags, error) ||
-        !docsis_check_top(config, length, long_64, error))
+    if ((flags & DOCSIS_MIC_EXTENDED) != 0 && l->has_extension)
+        e = docsis_find_extended(settings, length, long_64);
+    if (e.found && !docsis_check_extended(&e, error))
         return false;
-    if (!docsis_reserve(out, length + 40))
-        return docsis_error_memory(error);
-    if (docsis_is_mta(config, length)) {
-        docsis_put_bytes(out, config, length);
-        return true;
-    }
-    put_settings(config, length, long_64, out);
-    settings = out->length - start;
-    if (docsis_is_mta(out->data + start, settings)) {
-        /* Padding or a MIC stood before it; without them the file is of the other kind. */
-        out->length = start;
-        docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0,
-                         "cannot seal: the first setting is \"MtaConfigDelimiter\"");
-        docsis_error_detail(error, "It makes the file an MTA configuration, which has no MICs.");
-        docsis_error_hint(error, "Remove what stands before MtaConfigDelimiter, or remove it.");
-        return false;
-    }
-    tail = out->data + out->length;
-    if ((flags & DOCSIS_MIC_EXTENDED) != 0)
-        e = find_extended(out->data + start, settings, long_64);
-    if (e.found && !check_extended(&e, error)) {
-        out->length = start;
-        return false;
-    }
-    ok = !e.found || !e.is_explicit ||
-         extended_mic(out->data + start, settings, long_64, &e, secret, secret_length, NULL,
-                      out->data + start + e.digest);
+    if (e.found && e.is_explicit)
+        ok = docsis_extended_mic(settings, length, long_64, &e, key, NULL, settings + e.digest);
     tail[0] = DOCSIS_CODE_CM_MIC;
     tail[1] = 16;
     tail[18] = DOCSIS_CODE_CMTS_MIC;
     tail[19] = 16;
-    ok = ok && MD5(out->data + start, settings, tail + 2) != NULL;
+    ok = ok && MD5_Init(&md5) && MD5_Update(&md5, settings, length) && MD5_Final(tail + 2, &md5);
     if (e.found && !e.is_explicit)
-        ok = ok && extended_mic(out->data + start, settings, long_64, &e, secret, secret_length,
-                                tail + 2, tail + 20);
+        ok = ok && docsis_extended_mic(settings, length, long_64, &e, key, tail + 2, tail + 20);
     else
-        ok = ok && cmts_mic(out->data + start, settings, long_64, secret, secret_length, flags,
-                            tail + 2, tail + 20);
-    if (!ok) {
+        ok = ok && cmts_mic(settings, length, long_64, l, key, flags, tail + 2, tail + 20);
+    return ok || docsis_digest_error(error);
+}
+
+bool docsis_seal_keyed(const uint8_t *config, size_t length, const docsis_key *key,
+                       unsigned flags, docsis_buffer *out, docsis_error *error)
+{
+    size_t start = out->length;
+    bool long_64 = is_long_64(config, length, flags);
+    bool make = (flags & (DOCSIS_MIC_EXPLICIT | DOCSIS_MIC_IMPLICIT)) != 0;
+    size_t settings;
+    layout l;
+
+    if (!scan(config, length, long_64, &l))
+        return malformed(config, length, long_64, error);
+    if (!docsis_reserve(out, length + 40 + (make ? DOCSIS_EXTENDED_ROOM : 0)))
+        return docsis_error_memory(error);
+    if (docsis_is_mta(config, length))
+        return docsis_put_bytes(out, config, length);
+    if (!l.scattered)
+        docsis_put_bytes(out, config, l.settings);
+    else
+        docsis_put_settings(config, length, long_64, out);
+    settings = out->length - start;
+    if (docsis_is_mta(out->data + start, settings)) {
+        /* Padding or a MIC stood before it; without them the file is of the other kind. */
         out->length = start;
-        return digest_error(error);
+        return became_mta(error);
     }
-    out->length += 36;
+    if (make) {
+        docsis_replace_extended(out->data + start, &settings, long_64,
+                                (flags & DOCSIS_MIC_EXPLICIT) != 0);
+        flags |= DOCSIS_MIC_EXTENDED;
+    }
+    if (make || l.scattered)
+        scan(out->data + start, settings, long_64, &l);
+    if (!put_mics(out->data + start, settings, long_64, &l, key, flags, error)) {
+        out->length = start;
+        return false;
+    }
+    out->length = start + settings + 36;
     out->data[out->length++] = DOCSIS_CODE_EOD;
     while ((out->length - start) % 4 != 0)
         out->data[out->length++] = 0;
     return true;
 }
 
-/* MD5 of what stands before the MICs, which need not be the last TLVs of a broken file. */
-static bool settings_digest(const uint8_t *config, size_t length, bool long_64,
-                            uint8_t digest[16])
+bool docsis_seal(const uint8_t *config, size_t length, const uint8_t *secret,
+                 size_t secret_length, unsigned flags, docsis_buffer *out, docsis_error *error)
 {
-    size_t position = 0;
-    size_t run = 0;
-    item tlv;
-    MD5_CTX md5;
+    docsis_key key;
+    bool ok;
 
-    if (!MD5_Init(&md5))
+    /* No cleansing when grow() does not return: such callers keep their keys themselves. */
+    if (!docsis_key_init(&key, secret, secret_length, flags, error))
         return false;
-    while (next_item(config, length, long_64, &position, &tlv)) {
-        if (tlv.code != 0 && tlv.code != DOCSIS_CODE_CM_MIC && tlv.code != DOCSIS_CODE_CMTS_MIC)
-            continue;
-        if (!MD5_Update(&md5, config + run, tlv.offset - run))
-            return false;
-        run = tlv.offset + tlv.size;
-    }
-    return MD5_Update(&md5, config + run, position - run) && MD5_Final(digest, &md5);
+    ok = docsis_seal_keyed(config, length, &key, flags, out, error);
+    docsis_key_cleanse(&key);
+    return ok;
 }
 
-/* The one TLV of this code: its value, or NULL; *count = how many there are. */
-static const uint8_t *find_mic(const uint8_t *config, size_t length, bool long_64, uint8_t code,
-                               int *count)
-{
-    const uint8_t *value = NULL;
-    size_t position = 0;
-    item tlv;
+/* ---- verifying ---------------------------------------------------------------- */
 
-    *count = 0;
-    while (next_item(config, length, long_64, &position, &tlv)) {
-        if (tlv.code != code)
-            continue;
-        ++*count;
-        value = tlv.size == 18 ? config + tlv.offset + 2 : NULL;
-    }
-    return *count == 1 ? value : NULL;
+static docsis_mic_state compare(const uint8_t *stored, const uint8_t digest[16])
+{
+    return stored != NULL && CRYPTO_memcmp(stored, digest, 16) == 0 ? DOCSIS_MIC_OK
+                                                                    : DOCSIS_MIC_WRONG;
 }
 
 static bool verify_extended(const uint8_t *config, size_t length, bool long_64,
-                            const uint8_t *secret, size_t secret_length, const uint8_t *cm_mic,
-                            const uint8_t *cmts_mic, docsis_verification *result)
+                            const layout *l, const docsis_key *key, const uint8_t *cm_mic,
+                            const uint8_t *stored, docsis_verification *result)
 {
-    extended e = find_extended(config, length, long_64);
-    const uint8_t *stored;
+    docsis_extended e = docsis_find_extended(config, length, long_64);
     uint8_t digest[16];
 
     if (!e.found)
         return true;
     result->extended_implicit = !e.is_explicit;
-    if (e.hmac_type != HMAC_TYPE_MD5 || e.bitmap == NULL) {
+    if (!docsis_knows_extended(&e)) {
         result->extended_mic = DOCSIS_MIC_UNSUPPORTED;
         return true;
     }
-    stored = !e.is_explicit ? cmts_mic : e.digest_length == 16 ? config + e.digest : NULL;
-    if (!extended_mic(config, length, long_64, &e, secret, secret_length, cm_mic, digest))
+    if (!e.is_explicit && l->cmts_count == 0)
+        return true;
+    if (e.is_explicit)
+        stored = e.digest_length == 16 ? config + e.digest : NULL;
+    if (!docsis_extended_mic(config, length, long_64, &e, key, cm_mic, digest))
         return false;
-    result->extended_mic = stored != NULL && CRYPTO_memcmp(stored, digest, 16) == 0
-                           ? DOCSIS_MIC_OK : DOCSIS_MIC_WRONG;
+    result->extended_mic = compare(stored, digest);
     /* The implicit form stands in TLV 7, in the place of the older MIC. */
     if (!e.is_explicit && result->extended_mic == DOCSIS_MIC_OK)
         result->cmts_mic = DOCSIS_MIC_OK;
     return true;
 }
 
+bool docsis_verify_keyed(const uint8_t *config, size_t length, const docsis_key *key,
+                         unsigned flags, docsis_verification *result, docsis_error *error)
+{
+    bool long_64 = is_long_64(config, length, flags);
+    const uint8_t *cm, *cmts;
+    uint8_t digest[16];
+    bool ok = true;
+    layout l;
+
+    *result = (docsis_verification) {.cm_mic = DOCSIS_MIC_ABSENT};
+    if (!scan(config, length, long_64, &l))
+        return malformed(config, length, long_64, error);
+    result->is_mta = docsis_is_mta(config, length);
+    if (result->is_mta)
+        return true;
+    cm = l.cm_count == 1 ? l.cm_mic : NULL;
+    cmts = l.cmts_count == 1 ? l.cmts_mic : NULL;
+    if (l.cm_count > 0) {
+        ok = settings_digest(config, length, long_64, &l, digest);
+        result->cm_mic = compare(cm, digest);
+    }
+    if (ok && l.cmts_count > 0) {
+        ok = cmts_mic(config, length, long_64, &l, key, flags, cm, digest);
+        result->cmts_mic = compare(cmts, digest);
+    }
+    if (ok && l.has_extension)
+        ok = verify_extended(config, length, long_64, &l, key, cm, cmts, result);
+    return ok || docsis_digest_error(error);
+}
+
 bool docsis_verify(const uint8_t *config, size_t length, const uint8_t *secret,
                    size_t secret_length, unsigned flags, docsis_verification *result,
                    docsis_error *error)
 {
-    bool long_64 = is_long_64(config, length, flags);
-    int cm_count, cmts_count;
-    const uint8_t *cm, *cmts;
-    uint8_t digest[16];
+    docsis_key key;
+    bool ok;
 
     *result = (docsis_verification) {.cm_mic = DOCSIS_MIC_ABSENT};
-    if (!check_secret(secret_length, flags, error) ||
-        !docsis_check_top(config, length, long_64, error))
+    if (!docsis_key_init(&key, secret, secret_length, flags, error))
         return false;
-    result->is_mta = docsis_is_mta(config, length);
-    if (result->is_mta)
-        return true;
-    cm = find_mic(config, length, long_64, DOCSIS_CODE_CM_MIC, &cm_count);
-    cmts = find_mic(config, length, long_64, DOCSIS_CODE_CMTS_MIC, &cmts_count);
-    if (cm_count > 0) {
-        if (!settings_digest(config, length, long_64, digest))
-            return digest_error(error);
-        result->cm_mic = cm != NULL && CRYPTO_memcmp(cm, digest, 16) == 0 ? DOCSIS_MIC_OK
-                                                                         : DOCSIS_MIC_WRONG;
-    }
-    if (cmts_count > 0) {
-        if (!cmts_mic(config, length, long_64, secret, secret_length, flags, cm, digest))
-            return digest_error(error);
-        result->cmts_mic = cmts != NULL && CRYPTO_memcmp(cmts, digest, 16) == 0
-                           ? DOCSIS_MIC_OK : DOCSIS_MIC_WRONG;
-    }
-    return verify_extended(config, length, long_64, secret, secret_length, cm, cmts, result) ||
-           digest_error(error);
-}
-
-/* ---- MTA hash ---------------------------------------------------------------- */
-
-/* The hash TLV up to its 20 digest bytes. */
-static const struct {
-    uint8_t length;
-    uint8_t bytes[22];
-} hash_prefix[] = {
-    [DOCSIS_MTA_HASH_NA] = {22, {0x0b, 0x28, 0x30, 0x26, 0x06, 0x0e, 0x2b, 0x06, 0x01, 0x04, 0x01,
-                                 0xa3, 0x0b, 0x02, 0x02, 0x01, 0x01, 0x02, 0x07, 0x00, 0x04, 0x14}},
-    [DOCSIS_MTA_HASH_EU] = {20, {0x0b, 0x26, 0x30, 0x24, 0x06, 0x0c, 0x2b, 0x06, 0x01, 0x04, 0x01,
-                                 0xba, 0x08, 0x01, 0x01, 0x02, 0x09, 0x00, 0x04, 0x14}},
-    [DOCSIS_MTA_HASH_IETF] = {19, {0x0b, 0x25, 0x30, 0x23, 0x06, 0x0b, 0x2b, 0x06, 0x01, 0x02,
-                                   0x01, 0x81, 0x0c, 0x01, 0x02, 0x0b, 0x00, 0x04, 0x14}}
-};
-
-static bool not_mta(const char *why, docsis_error *error)
-{
-    docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0, "not an MTA configuration");
-    docsis_error_detail(error, "%s", why);
-    docsis_error_hint(error, "An MTA configuration begins with MtaConfigDelimiter 1 and ends with "
-                      "MtaConfigDelimiter 255.");
-    return false;
-}
-
-static const uint8_t closing[3] = {DOCSIS_CODE_MTA, 1, 255};
-
-/*
- * Size of the hash TLV in front of the closing delimiter, if it is one that
- * docsis_mta_hash() made: its digest is that of the rest. Else 0. A hash that
- * stands in the settings for other reasons stays.
- */
-static size_t own_hash_size(const uint8_t *config, size_t length)
-{
-    for (int kind = DOCSIS_MTA_HASH_NA; kind <= DOCSIS_MTA_HASH_IETF; kind++) {
-        size_t size = hash_prefix[kind].length + 20u;
-        uint8_t digest[20];
-        SHA_CTX sha;
-
-        if (length < size + 6 ||
-            memcmp(config + length - 3 - size, hash_prefix[kind].bytes,
-                   hash_prefix[kind].length) != 0)
-            continue;
-        if (SHA1_Init(&sha) && SHA1_Update(&sha, config, length - 3 - size) &&
-            SHA1_Update(&sha, closing, 3) && SHA1_Final(digest, &sha) &&
-            memcmp(digest, config + length - 3 - 20, 20) == 0)
-            return size;
-    }
-    return 0;
-}
-
-bool docsis_mta_hash(const uint8_t *config, size_t length, docsis_mta_hash_kind kind,
-                     docsis_buffer *out, docsis_error *error)
-{
-    size_t start = out->length;
-    size_t position = 0;
-    item tlv = {0};
-    uint8_t digest[20];
-
-    if ((unsigned) kind > DOCSIS_MTA_HASH_IETF)
-        return docsis_error_set(error, DOCSIS_INVALID_ARGUMENT, 0, "unknown kind of MTA hash");
-    if (!docsis_check(config, length, error))
-        return false;
-    if (length < 3 || memcmp(config, "\xfe\x01\x01", 3) != 0)
-        return not_mta("Its first TLV is not MtaConfigDelimiter 1.", error);
-    while (next_item(config, length, true, &position, &tlv))
-        ;
-    if (position != length || tlv.size != 3 || memcmp(config + length - 3, closing, 3) != 0)
-        return not_mta("Its last TLV is not MtaConfigDelimiter 255.", error);
-    if (!docsis_reserve(out, length + 64))
-        return docsis_error_memory(error);
-    if (kind == DOCSIS_MTA_HASH_NONE)
-        return docsis_put_bytes(out, config, length);
-    docsis_put_bytes(out, config, length - 3 - own_hash_size(config, length));
-    docsis_put_bytes(out, closing, 3);
-    if (SHA1(out->data + start, out->length - start, digest) == NULL) {
-        out->length = start;
-        return digest_error(error);
-    }
-    out->length -= 3;
-    docsis_put_bytes(out, hash_prefix[kind].bytes, hash_prefix[kind].length);
-    docsis_put_bytes(out, digest, 20);
-    docsis_put_bytes(out, closing, 3);
-    return true;
+    ok = docsis_verify_keyed(config, length, &key, flags, result, error);
+    docsis_key_cleanse(&key);
+    return ok;
 }

@@ -13,32 +13,6 @@ bool docsis_is_mta(const uint8_t *config, size_t length)
     return length > 0 && config[0] == DOCSIS_CODE_MTA;
 }
 
-bool docsis_top_header(const uint8_t *config, size_t length, size_t position, bool long_64,
-                       size_t *header, size_t *value_length)
-{
-    uint8_t code = config[position];
-    const docsis_symbol *symbol;
-
-    if (code == 0 || code == DOCSIS_CODE_EOD) {
-        *header = 1;
-        *value_length = 0;
-        return true;
-    }
-    symbol = docsis_child(NULL, code);
-    if ((code == DOCSIS_CODE_LONG && long_64) || (symbol != NULL && symbol->length_bytes == 2)) {
-        if (length - position < 3)
-            return false;
-        *header = 3;
-        *value_length = (size_t) config[position + 1] << 8 | config[position + 2];
-    } else {
-        if (length - position < 2)
-            return false;
-        *header = 2;
-        *value_length = config[position + 1];
-    }
-    return *value_length <= length - position - *header;
-}
-
 static bool malformed(const uint8_t *config, size_t length, size_t position, docsis_error *error)
 {
     uint8_t code = config[position];
