@@ -21,3 +21,33 @@ demo:
 
 demo-stop:
 	tests/demo/demo.sh stop
+
+# ---- harder looks; tests/packages-dev.txt says what they need beside
+DEV = tests/setup.sh packages-dev.txt
+
+# Each target for FUZZ_SECONDS (60; a long run has 1800), FUZZ_JOBS at a time.
+fuzz:
+	$(DEV) && $(MAKE) -s -C tests/fuzz fuzz
+
+# Lines of the readers that corpora and codec tests reach: at least 90 % of each.
+fuzz-coverage:
+	$(DEV) && $(MAKE) -s -C tests/fuzz coverage
+
+# One check is taken out of a copy: the fuzzer must find it within a minute.
+fuzz-planted:
+	$(DEV) && $(MAKE) -s -C tests/fuzz planted
+
+# pgTAP with the server under memcheck; pgTAP with the library under UBSAN; codec and engine under
+# ASAN and UBSAN. VALGRIND_FILES: these files of tests/sql only.
+valgrind:
+	$(DEV) && tests/valgrind/valgrind.sh
+
+ubsan:
+	$(DEV) && tests/valgrind/ubsan.sh
+
+asan:
+	$(DEV) && tests/valgrind/asan.sh
+
+# Speed against the floor of the digests themselves; never fails for being slow (doc/performance.md).
+bench:
+	$(BUILD) && tests/bench/bench.sh

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs the Debian packages of tests/packages.txt that are missing (root, or sudo). Package
+# Installs the Debian packages of tests/packages.txt, and of more lists beside it that are named, where
+# they are missing (root, or sudo): tests/setup.sh [packages-dev.txt]. Package
 # scripts must not start daemons on this machine: a policy says so for as long as this takes.
 set -eu
 cd "$(dirname "$0")"
 
 missing=""
-for package in $(sed 's/#.*//' packages.txt); do
+for package in $(cat packages.txt "$@" | sed 's/#.*//'); do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

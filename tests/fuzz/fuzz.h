@@ -1,0 +1,138 @@
+/*
+ * fuzz.h - what the fuzz targets share: a promise that must hold, buffers of bounded size, options
+ * drawn from the input.
+ *
+ * Each target states what must hold for every input. A broken promise aborts, and so does what the
+ * sanitizers see.
+ */
+#ifndef NMSP_FUZZ_H
+#define NMSP_FUZZ_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "docsis.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The promise in words, then abort(). */
+#define MUST(promise) \
+    do { \
+        if (!(promise)) { \
+            fprintf(stderr, "BROKEN PROMISE %s:%d: %s\n", __FILE__, __LINE__, #promise); \
+            abort(); \
+        } \
+    } while (0)
+
+/* Outputs of more bytes than this are not looked at: Pad 16777216; is legal, but slow. */
+#define FUZZ_LIMIT ((size_t) 1 << 20)
+
+/*
+ * A buffer that grows by exactly what is asked for (so each byte written behind it is seen), and
+ * up to a limit only.
+ */
+typedef struct fuzz_buffer {
+    docsis_buffer buffer;   /* first: grow() gets this back */
+    size_t limit;
+} fuzz_buffer;
+
+static inline bool fuzz_grow(docsis_buffer *buffer, size_t needed)
+{
+    uint8_t *data;
+
+    if (needed > ((fuzz_buffer *) buffer)->limit)
+        return false;
+    data = malloc(needed);
+    if (data == NULL)
+        return false;
+    if (buffer->length > 0)
+        memcpy(data, buffer->data, buffer->length);
+    free(buffer->data);
+    buffer->data = data;
+    buffer->capacity = needed;
+    return true;
+}
+
+static inline fuzz_buffer fuzz_buffer_new(size_t limit)
+{
+    return (fuzz_buffer) {.buffer.grow = fuzz_grow, .limit = limit};
+}
+
+static inline void fuzz_buffer_free(fuzz_buffer *b)
+{
+    free(b->buffer.data);
+    *b = fuzz_buffer_new(b->limit);
+}
+
+/* One byte in front of what a function appends, as far as the limit allows: it must stay. */
+static inline size_t fuzz_put_mark(fuzz_buffer *b)
+{
+    if (!fuzz_grow(&b->buffer, 1))
+        return 0;
+    b->buffer.data[0] = 0x5a;
+    return b->buffer.length = 1;
+}
+
+static inline bool fuzz_equal(const docsis_buffer *buffer, const uint8_t *data, size_t size)
+{
+    return buffer->length == size && (size == 0 || memcmp(buffer->data, data, size) == 0);
+}
+
+/* A number that depends on all of the input: it draws what does not matter for validity. */
+static inline uint32_t fuzz_draw(const uint8_t *data, size_t size)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ data[i]) * 16777619u;
+    return hash ^ hash >> 15;
+}
+
+/* Every error is told in words, with its place when it is one of text. */
+static inline void fuzz_check_error(const docsis_error *error, bool of_text, size_t size)
+{
+    MUST(error->code != DOCSIS_OK);
+    MUST(error->message[0] != '\0');
+    MUST(error->offset <= size);
+    if (of_text)
+        MUST(error->line >= 1 && error->column >= 1);
+}
+
+static inline void fuzz_warn(void *context, const docsis_error *warning)
+{
+    MUST(warning->message[0] != '\0');
+    ++*(int *) context;
+}
+
+typedef bool (*fuzz_writer)(const uint8_t *, size_t, const docsis_text_options *, docsis_buffer *,
+                            docsis_error *);
+typedef bool (*fuzz_reader)(const char *, size_t, const docsis_options *, docsis_buffer *,
+                            docsis_error *);
+
+/* A config comes back from what the writer makes of it, byte for byte, under either MIB profile. */
+static inline void fuzz_round_trip(const uint8_t *config, size_t size, fuzz_writer write,
+                                   const docsis_text_options *text_options, fuzz_reader read,
+                                   docsis_profile profile)
+{
+    docsis_options options = {.profile = profile};
+    fuzz_buffer out = fuzz_buffer_new(FUZZ_LIMIT), back = fuzz_buffer_new(FUZZ_LIMIT);
+    docsis_error error = {0};
+    bool written = write(config, size, text_options, &out.buffer, &error);
+
+    MUST(written || error.code == DOCSIS_NO_MEMORY);
+    if (written) {
+        bool done = read((const char *) out.buffer.data, out.buffer.length, &options, &back.buffer,
+                         &error);
+
+        if (!done)
+            fprintf(stderr, "%d:%d: %s\n%s\n%.*s\n", error.line, error.column, error.message,
+                    error.detail, (int) out.buffer.length, (char *) out.buffer.data);
+        MUST(done);
+        MUST(fuzz_equal(&back.buffer, config, size));
+    }
+    fuzz_buffer_free(&out);
+    fuzz_buffer_free(&back);
+}
+
+#endif
