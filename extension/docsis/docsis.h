@@ -35,6 +35,16 @@
  *                              plain form "..." the tool's rule holds: \" is a
  *                              quote, every other backslash becomes a blank.
  *   TlvLength 0 TlvValue 0x    a generic TLV without a value
+ *   GroupID 1;                 a list with one item
+ *   SwUpgradeServer "1.2.3.4"; a hex string or an address in double quotes
+ *   0:1a:2:3:4:5               a MAC address with one-digit groups
+ *   ::ffff:192.0.2.1           an IPv6 address that ends in IPv4 form
+ *   SNMPv1v2cTransportAddress 192.0.2.1;  without a port: port 0, with a warning
+ *   SnmpMibObject 1.3.6.1 ...  an OID of four arcs without a dot in front
+ *   IF-MIB::ifAlias.1          a MIB name with its module
+ *   Integer readWrite          a label of the object's enumeration, also with
+ *   Integer readWrite(3)       its number; both must agree
+ *   ObjectID sysDescr.0        MIB names in values, looked up as in object names
  *
  * docsis_write_text() in DOCSIS_STYLE_NATIVE uses them so that its output always
  * reads back to the same bytes; what no typed statement can carry (unknown
@@ -84,7 +94,8 @@ typedef enum docsis_code {
     DOCSIS_INVALID_ARGUMENT,  /* secret, option or kind of config */
     DOCSIS_INVALID_JSON,      /* not JSON, or not JSON of the config form */
     DOCSIS_NO_MEMORY,         /* buffer->grow() said no */
-    DOCSIS_CRYPTO             /* libcrypto refused a digest */
+    DOCSIS_CRYPTO,            /* libcrypto refused a digest */
+    DOCSIS_AMBIGUOUS          /* warning only: a MIB name with several meanings; symbol = it */
 } docsis_code;
 
 /*
@@ -109,29 +120,113 @@ typedef void (*docsis_warning_fn)(void *context, const docsis_error *warning);
 
 /* ---- options ------------------------------------------------------------ */
 
-/* Which MIB wins where two define the same label. */
+/*
+ * Which MIB wins where several define the same name. CABLELABS: the CableLabs
+ * modules, and all others that are not of the following two. IETF: modules with
+ * -IETF- in their name. EXCENTIS: objects below enterprise 7432 (EuroPacketCable).
+ * A name that the profile's modules lack is taken from the others.
+ */
 typedef enum docsis_profile {
     DOCSIS_PROFILE_CABLELABS = 0,
-    DOCSIS_PROFILE_IETF
+    DOCSIS_PROFILE_IETF,
+    DOCSIS_PROFILE_EXCENTIS
 } docsis_profile;
+
+/* Of which profile is an object with this module and these arcs? */
+docsis_profile docsis_mib_family(const char *module, const uint32_t *arcs, int count);
+
+/*
+ * Which limits numbers and lengths have: those of the newest specifications, or
+ * those of the docsis tool, some of which later specifications have raised.
+ */
+typedef enum docsis_limits {
+    DOCSIS_LIMITS_CURRENT = 0,
+    DOCSIS_LIMITS_TOOL
+} docsis_limits;
+
+/* ---- MIB objects --------------------------------------------------------- */
 
 #define DOCSIS_MAX_ARCS 128
 
+typedef enum docsis_mib_type {
+    DOCSIS_MIB_NONE = 0, DOCSIS_MIB_BITS, DOCSIS_MIB_COUNTER, DOCSIS_MIB_COUNTER64,
+    DOCSIS_MIB_GAUGE, DOCSIS_MIB_INTEGER, DOCSIS_MIB_INTEGER32, DOCSIS_MIB_IPADDR,
+    DOCSIS_MIB_NOTIF, DOCSIS_MIB_OBJECTID, DOCSIS_MIB_OCTETSTR, DOCSIS_MIB_TICKS,
+    DOCSIS_MIB_UNSIGNED32
+} docsis_mib_type;
+
+typedef enum docsis_mib_access {
+    DOCSIS_MIB_ACCESS_NONE = 0,    /* not an object with a value */
+    DOCSIS_MIB_NOT_ACCESSIBLE, DOCSIS_MIB_NOTIFY, DOCSIS_MIB_READ_ONLY, DOCSIS_MIB_READ_WRITE,
+    DOCSIS_MIB_READ_CREATE
+} docsis_mib_access;
+
+typedef struct docsis_range {
+    int64_t low;
+    int64_t high;
+} docsis_range;
+
+typedef struct docsis_enum {
+    int32_t value;
+    const char *label;
+} docsis_enum;
+
+/* What values an object takes. ranges: of the number, or of the length in bytes. */
+typedef struct docsis_mib_syntax {
+    const char *name;
+    docsis_mib_type type;
+    const docsis_range *ranges;
+    int range_count;
+    const docsis_enum *enums;
+    int enum_count;
+} docsis_mib_syntax;
+
+/* A MIB object. index: the INDEX columns of the table that a column belongs to. */
+typedef struct docsis_mib_object {
+    docsis_mib_syntax syntax;
+    const char *module;
+    const uint32_t *arcs;
+    int arc_count;
+    const docsis_mib_syntax *index;
+    int index_count;
+    bool implied;                  /* the last index has no length of its own */
+} docsis_mib_object;
+
+/* SMI's words: "OCTET STRING", "read-create"; "" for none. */
+const char *docsis_mib_type_name(docsis_mib_type type);
+const char *docsis_mib_access_name(docsis_mib_access access);
+/* Of a type's word of these many bytes; DOCSIS_MIB_NONE when unknown. */
+docsis_mib_type docsis_mib_type_of(const char *word, size_t length);
+
 /*
- * MIB names that the built-in table lacks (an operator's own MIBs). Both may be
- * NULL. resolve(): label (not zero-terminated) -> arcs, returns their number or
- * 0. label_of(): the longest known prefix of arcs; *used = its number of arcs,
- * returns a zero-terminated label or NULL.
+ * MIB objects that the built-in table lacks (an operator's own MIBs), or that are
+ * to win over it. Both functions may be NULL.
+ * by_name(): the n-th object (0, 1, ...) of this name, which is not
+ * zero-terminated; NULL = no more. by_oid(): the object that owns the longest
+ * known prefix of arcs, or NULL.
  */
 typedef struct docsis_mib_overlay {
-    int (*resolve)(void *context, const char *label, size_t length,
-                   uint32_t arcs[DOCSIS_MAX_ARCS]);
-    const char *(*label_of)(void *context, const uint32_t *arcs, int count, int *used);
+    const docsis_mib_object *(*by_name)(void *context, const char *name, size_t length, int n);
+    const docsis_mib_object *(*by_oid)(void *context, const uint32_t *arcs, int count);
     void *context;
 } docsis_mib_overlay;
 
+/* The built-in MIB objects: 0 .. count - 1. A nameless node has the name NULL. */
+int docsis_mib_object_count(void);
+/* Fills *object, except for its index; the arcs stand in arcs. False: no such object. */
+bool docsis_mib_object_at(int number, docsis_mib_object *object, uint32_t arcs[DOCSIS_MAX_ARCS]);
+docsis_mib_access docsis_mib_object_access(int number);
+/* Document that defines an object's module ("RFC 4639"); "" = unknown. */
+const char *docsis_mib_object_reference(int number);
+/* The k-th INDEX column of a table's row; false = no more. *implied as above. */
+bool docsis_mib_object_index(int number, int k, docsis_mib_syntax *column, bool *implied);
+/* The first built-in object of this name under a profile; false = none. */
+bool docsis_mib_object_find(const char *name, size_t length, docsis_profile profile,
+                            docsis_mib_syntax *syntax);
+
 typedef struct docsis_options {
     docsis_profile profile;
+    docsis_limits limits;
     bool allow_long_varbind;          /* CM config: varbind > 255 bytes as TLV 64 with a
                                          two-byte length, as the docsis tool writes it */
     docsis_warning_fn warn;           /* or NULL */
@@ -211,8 +306,11 @@ const char *docsis_symbol_name(const docsis_symbol *symbol);
 const char *docsis_symbol_path(const docsis_symbol *symbol);      /* "24.8" */
 const char *docsis_symbol_spec(const docsis_symbol *symbol);      /* "MULPIv3.0-I24 Annex C..." */
 docsis_type docsis_symbol_type(const docsis_symbol *symbol);
+const char *docsis_symbol_unit(const docsis_symbol *symbol);      /* "bit/s"; "" = unknown */
 const char *docsis_type_name(docsis_type type);                   /* "u8", "ipv4_list", ... */
-bool docsis_symbol_limits(const docsis_symbol *symbol, uint32_t *minimum, uint32_t *maximum);
+bool docsis_symbol_limits(const docsis_symbol *symbol, docsis_limits limits, uint32_t *minimum,
+                          uint32_t *maximum);
+int docsis_symbol_length_bytes(const docsis_symbol *symbol);      /* of the length field: 1 or 2 */
 
 /* The whole dictionary: symbols 0 .. count - 1. */
 int docsis_symbol_count(void);
@@ -432,7 +530,7 @@ bool docsis_put_cvc(const uint8_t *bytes, size_t length, docsis_cvc_kind kind, b
 
 /*
  * An OID as text (`.1.3.6`, `1.3.6.1`, `sysContact.0`, `iso.3.6`,
- * `vacmGroupName.1."public"`) -> arcs. *count = their number.
+ * `vacmGroupName.1."public"`, `IF-MIB::ifAlias.1`) -> arcs. *count = their number.
  */
 bool docsis_oid_parse(const char *text, size_t length, const docsis_options *options,
                       uint32_t arcs[DOCSIS_MAX_ARCS], int *count, docsis_error *error);

@@ -76,7 +76,7 @@ typedef enum docsis_token_kind {
     DOCSIS_TOK_NUMBERS, DOCSIS_TOK_IP, DOCSIS_TOK_IPS, DOCSIS_TOK_HEX, DOCSIS_TOK_MAC,
     DOCSIS_TOK_MAC_MASK, DOCSIS_TOK_IP_PORT, DOCSIS_TOK_IP6, DOCSIS_TOK_IP6S,
     DOCSIS_TOK_IP6_SLASH, DOCSIS_TOK_IP6_SLASHES, DOCSIS_TOK_OID, DOCSIS_TOK_WORD,
-    DOCSIS_TOK_INT, DOCSIS_TOK_STRING
+    DOCSIS_TOK_INT, DOCSIS_TOK_STRING, DOCSIS_TOK_LABEL
 } docsis_token_kind;
 
 typedef enum docsis_escapes {
@@ -107,6 +107,11 @@ bool docsis_lex(docsis_lexer *lexer, docsis_token *token);
 const char *docsis_token_name(docsis_token_kind kind);
 /* Appends a string token's bytes with its escapes resolved. */
 bool docsis_put_string(docsis_buffer *out, const docsis_token *token);
+/*
+ * A string that holds a hex string or an address, which then is the token; any other
+ * token stays what it is. text: the start of the input, for offsets.
+ */
+docsis_token docsis_unquote(const char *text, const docsis_token *token);
 
 /* ---- values ------------------------------------------------------------- */
 
@@ -120,7 +125,7 @@ typedef struct docsis_context {
 } docsis_context;
 
 /* Is value inside the symbol's limits, or those of the first symbol of its name? */
-bool docsis_within_limits(const docsis_symbol *symbol, uint32_t value);
+bool docsis_within_limits(const docsis_symbol *symbol, docsis_limits limits, uint32_t value);
 /* Appends the value of a leaf; the token is of any value kind. */
 bool docsis_encode_token(docsis_context *context, const docsis_symbol *symbol,
                          const docsis_token *token);
@@ -150,7 +155,7 @@ static inline int docsis_hex_digit(char c)
         return c - 'A' + 10;
     return -1;
 }
-/* Text without embedded IPv4 -> 16 bytes. */
+/* Text -> 16 bytes; the last 32 bits may be in IPv4 form. */
 bool docsis_ip6_parse(const char *text, size_t length, uint8_t address[16]);
 bool docsis_ip4_parse(const char *text, size_t length, uint8_t address[4]);
 /* Appends an address; embedded: as inet_ntop does, with IPv4 tails. */
@@ -196,13 +201,20 @@ typedef struct docsis_varbind {
 #define DOCSIS_TAG_GAUGE     0x42
 #define DOCSIS_TAG_TICKS     0x43
 
-/* Text of an OID token -> arcs, by the resolver rules; errors with location. */
+/* Can a token of this kind be an OID? Four arcs without a dot in front look like an address. */
+static inline bool docsis_is_oid(docsis_token_kind kind)
+{
+    return kind == DOCSIS_TOK_OID || kind == DOCSIS_TOK_IP;
+}
+/*
+ * Text of an OID token -> arcs, by the resolver rules; errors with location. *syntax
+ * (may be NULL): that of the object whose instance it is, as far as one is known.
+ */
 bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length,
-                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count,
-                        const docsis_mib_node **node);
+                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count, docsis_mib_syntax *syntax);
 /*
  * The same for an OID that is a value: its names are walked from the root or from
- * mib-2, not looked up; so does the docsis tool.
+ * mib-2, as the docsis tool does; only what is not found so is looked up.
  */
 bool docsis_resolve_value_oid(docsis_context *context, const char *text, size_t length,
                               uint32_t arcs[DOCSIS_MAX_ARCS], int *count);
@@ -255,7 +267,7 @@ int docsis_ber_signed(int32_t value, uint8_t out[5]);
 int docsis_ber_unsigned(uint32_t value, uint8_t out[5]);
 bool docsis_ber_number(const docsis_varbind *varbind, int64_t *value);
 /* `octets` against the SIZE of a MIB object: error when too long, else maybe a warning. */
-bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, size_t octets,
+bool docsis_check_size(docsis_context *context, const docsis_mib_syntax *syntax, size_t octets,
                        size_t offset);
 /* Reads the varbind of a TLV; false when its text form would not read back to the same bytes. */
 bool docsis_varbind_read_typed(const docsis_tlv *tlv, docsis_varbind *varbind);

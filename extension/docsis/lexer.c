@@ -7,24 +7,51 @@
  */
 #include "internal.h"
 
+/* Classes of ASCII characters: half of the time of encoding is spent in telling them apart. */
+#define DIGIT 1
+#define LETTER 2
+#define HEX_DIGIT 4
+#define JOINER 8    /* minus and underscore, inside labels */
+
+static const uint8_t classes[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0,
+    5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0,
+    0, 6, 6, 6, 6, 6, 6, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 8,
+    0, 6, 6, 6, 6, 6, 6, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0
+};
+
+static inline bool is_of(char c, int class)
+{
+    return (classes[(uint8_t) c] & class) != 0;
+}
+
 static inline bool is_digit(char c)
 {
-    return c >= '0' && c <= '9';
+    return is_of(c, DIGIT);
 }
 
 static inline bool is_letter(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_of(c, LETTER);
 }
 
 static inline bool is_alnum(char c)
 {
-    return is_digit(c) || is_letter(c);
+    return is_of(c, DIGIT | LETTER);
 }
 
 static inline bool is_label(char c)
 {
-    return is_alnum(c) || c == '-' || c == '_';
+    return is_of(c, DIGIT | LETTER | JOINER);
+}
+
+static inline bool is_hex_digit(char c)
+{
+    return is_of(c, HEX_DIGIT);
 }
 
 const char *docsis_token_name(docsis_token_kind kind)
@@ -34,7 +61,7 @@ const char *docsis_token_name(docsis_token_kind kind)
         "a list of IPv4 addresses", "a hex string", "a MAC address", "a MAC address and mask",
         "an IPv4 address with port", "an IPv6 address", "a list of IPv6 addresses",
         "an IPv6 address with port or prefix length", "a list of IPv6 prefixes", "an OID",
-        "a word", "a number", "a string"
+        "a word", "a number", "a string", "a label with its number"
     };
 
     return names[kind];
@@ -83,7 +110,7 @@ static const char *scan_hex(const char *p, const char *end)
     if (end - p < 2 || p[0] != '0' || (p[1] != 'x' && p[1] != 'X'))
         return NULL;
     p += 2;
-    while (p < end && docsis_hex_digit(*p) >= 0)
+    while (p < end && is_hex_digit(*p))
         p++;
     return p;
 }
@@ -93,9 +120,10 @@ static const char *scan_mac(const char *p, const char *end)
     for (int i = 0; i < 6; i++) {
         if (i > 0 && (p == end || *p++ != ':'))
             return NULL;
-        if (end - p < 2 || docsis_hex_digit(p[0]) < 0 || docsis_hex_digit(p[1]) < 0)
+        if (p == end || !is_hex_digit(*p++))
             return NULL;
-        p += 2;
+        if (p < end && is_hex_digit(*p))
+            p++;
     }
     return p;
 }
@@ -105,8 +133,17 @@ static const char *scan_ip6(const char *p, const char *end)
     const char *start = p;
     uint8_t address[16];
 
-    while (p < end && (*p == ':' || docsis_hex_digit(*p) >= 0))
+    while (p < end && (*p == ':' || is_hex_digit(*p)))
         p++;
+    if (p < end && *p == '.') {
+        const char *tail = p;
+
+        while (tail > start && tail[-1] != ':')
+            tail--;
+        tail = tail > start ? scan_ip4(tail, end) : NULL;
+        if (tail != NULL && docsis_ip6_parse(start, (size_t) (tail - start), address))
+            return tail;
+    }
     return docsis_ip6_parse(start, (size_t) (p - start), address) ? p : NULL;
 }
 
@@ -130,7 +167,22 @@ static const char *scan_oid_quoted(const char *p, const char *end)
     return p < end ? p + 1 : NULL;
 }
 
-/* [.]piece.piece...; a piece is a label, '...' or "...". At least one dot. */
+/*
+ * Does p, behind a label, go on as "::name"? A name of hex digits alone does not count: a
+ * word and an IPv6 address may stand without a blank between them.
+ */
+static bool is_module_end(const char *p, const char *end)
+{
+    if (end - p < 3 || p[0] != ':' || p[1] != ':' || !is_letter(p[2]))
+        return false;
+    for (p += 2; p < end && is_label(*p); p++) {
+        if (!is_hex_digit(*p))
+            return true;
+    }
+    return false;
+}
+
+/* [.][MODULE::]piece.piece...; a piece is a label, '...' or "...". A dot or a module. */
 static const char *scan_oid(const char *p, const char *end)
 {
     bool dots = false;
@@ -150,6 +202,11 @@ static const char *scan_oid(const char *p, const char *end)
         } else if (p < end && is_label(*p)) {
             while (p < end && is_label(*p))
                 p++;
+            if (p < end && *p == ':' && match == NULL && !dots && is_module_end(p, end)) {
+                dots = true;
+                p += 2;
+                continue;
+            }
         } else {
             break;
         }
@@ -207,6 +264,19 @@ static void scan_ip6_forms(docsis_token *token, const char *p, const char *end)
         offer(token, DOCSIS_TOK_IP6_SLASHES, scan_list(slash, end, scan_ip6_slash));
 }
 
+/* label(number) of an enumeration; a label may hold hyphens. */
+static const char *scan_enum(const char *p, const char *end)
+{
+    while (p < end && is_label(*p))
+        p++;
+    if (p == end || *p++ != '(')
+        return NULL;
+    if (p < end && *p == '-')
+        p++;
+    p = scan_digits(p, end);
+    return p != NULL && p < end && *p == ')' ? p + 1 : NULL;
+}
+
 /* All the tokens that begin with a letter, a digit, a dot, a colon or a minus. */
 static bool scan_word(docsis_token *token, const char *p, const char *end)
 {
@@ -235,6 +305,8 @@ static bool scan_word(docsis_token *token, const char *p, const char *end)
         for (match = p; match < end && is_alnum(*match); match++)
             ;
         offer(token, DOCSIS_TOK_WORD, match);
+        if (match < end && (*match == '(' || *match == '-' || *match == '_'))
+            offer(token, DOCSIS_TOK_LABEL, scan_enum(p, end));
     }
     offer(token, DOCSIS_TOK_INT, scan_digits(*p == '-' ? p + 1 : p, end));
     return token->length > 0;
@@ -243,7 +315,7 @@ static bool scan_word(docsis_token *token, const char *p, const char *end)
 /* Could this character behind letters or digits make a longer token? */
 static inline bool goes_on(char c)
 {
-    return is_label(c) || c == '.' || c == ':' || c == ',' || c == '/';
+    return is_label(c) || c == '.' || c == ':' || c == ',' || c == '/' || c == '(';
 }
 
 static bool scan_string(docsis_lexer *lexer, docsis_token *token, const char *p)
@@ -257,7 +329,7 @@ static bool scan_string(docsis_lexer *lexer, docsis_token *token, const char *p)
         if (*p == '\\') {
             token->has_backslash = true;
             if (full && lexer->end - p >= 4 && p[1] == 'x' &&
-                docsis_hex_digit(p[2]) >= 0 && docsis_hex_digit(p[3]) >= 0) {
+                is_hex_digit(p[2]) && is_hex_digit(p[3])) {
                 p += 3;
             } else if (lexer->end - p >= 2 &&
                        (p[1] == '"' || (full && p[1] == '\\'))) {
@@ -378,6 +450,26 @@ bool docsis_lex(docsis_lexer *lexer, docsis_token *token)
         return true;
     }
     return unexpected_character(lexer, token);
+}
+
+docsis_token docsis_unquote(const char *text, const docsis_token *token)
+{
+    docsis_lexer lexer = {.text = text, .position = token->start,
+                          .end = token->start + token->length};
+    docsis_token inner;
+
+    if (token->kind != DOCSIS_TOK_STRING || token->has_backslash || token->length == 0 ||
+        !docsis_lex(&lexer, &inner) || inner.start != token->start || lexer.position != lexer.end)
+        return *token;
+    switch (inner.kind) {
+        case DOCSIS_TOK_HEX: case DOCSIS_TOK_MAC: case DOCSIS_TOK_MAC_MASK:
+        case DOCSIS_TOK_IP: case DOCSIS_TOK_IPS: case DOCSIS_TOK_IP_PORT:
+        case DOCSIS_TOK_IP6: case DOCSIS_TOK_IP6S:
+        case DOCSIS_TOK_IP6_SLASH: case DOCSIS_TOK_IP6_SLASHES:
+            return inner;
+        default:
+            return *token;
+    }
 }
 
 /* Code point of \uHHHH, with the second half of a surrogate pair when there is one. */

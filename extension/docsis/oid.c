@@ -1,10 +1,13 @@
 /*
  * oid.c - object identifiers: text, arcs and BER (X.690 8.19).
  *
- * Names resolve from the built-in MIB tree, then from the caller's overlay; no
- * MIB file is ever parsed.
+ * Names resolve from the built-in MIB tree and from the caller's overlay; no MIB
+ * file is ever parsed. Of several objects of a name those that the profile prefers
+ * come first, and among those the overlay's before the built-in ones.
  */
 #include "internal.h"
+
+#include <stdio.h>
 
 /* ---- BER ----------------------------------------------------------------- */
 
@@ -122,9 +125,10 @@ typedef struct resolver {
     const docsis_mib_node *node;     /* the node of arcs, NULL when it has none */
     const docsis_mib_node *object;   /* deepest known node on the way */
     const docsis_mib_node *entry;    /* rules the index of a column, once it is reached */
+    const docsis_mib_object *own;    /* the overlay's object; its index counts, then */
     int column;                      /* index column at hand */
     int pending;                     /* arcs of it still to come; -1 = none begun */
-    bool walk_only;                  /* the first label is of the root or of mib-2 */
+    bool walk_first;                 /* the first label may be of the root or of mib-2 */
 } resolver;
 
 static bool oid_error(resolver *r, const char *piece, size_t piece_length, const char *why)
@@ -139,6 +143,16 @@ static bool oid_error(resolver *r, const char *piece, size_t piece_length, const
     docsis_error_hint(error, "Write the object numerically, as in .1.3.6.1.4.1.872.1, or add its "
                       "MIB name.");
     return false;
+}
+
+/* The overlay's n-th object of a name, or NULL. */
+static const docsis_mib_object *own_object(const resolver *r, const char *name, size_t length,
+                                           int n)
+{
+    const docsis_mib_overlay *mib = r->context->options->mib;
+
+    return mib != NULL && mib->by_name != NULL ? mib->by_name(mib->context, name, length, n)
+                                               : NULL;
 }
 
 static bool add_arc(resolver *r, uint32_t arc)
@@ -164,38 +178,45 @@ static void enter_node(resolver *r, const docsis_mib_node *node)
     r->pending = -1;
 }
 
-/* The index column at hand, or NULL. */
-static const docsis_mib_node *index_column(const resolver *r)
+/* The index column at hand; false when there is none. */
+static bool index_column(const resolver *r, docsis_mib_syntax *column)
 {
-    if (r->entry == NULL || r->column >= r->entry->index_count)
-        return NULL;
-    if (docsis_mib_indexes[r->entry->index_base + r->column] < 0)
-        return NULL;
-    return &docsis_mib_nodes[docsis_mib_indexes[r->entry->index_base + r->column]];
+    if (r->own != NULL) {
+        if (r->column >= r->own->index_count)
+            return false;
+        *column = r->own->index[r->column];
+        return true;
+    }
+    if (r->entry == NULL || r->column >= r->entry->index_count ||
+        docsis_mib_indexes[r->entry->index_base + r->column] < 0)
+        return false;
+    *column = docsis_mib_syntax_of(&docsis_mib_nodes[docsis_mib_indexes[r->entry->index_base +
+                                                                        r->column]]);
+    return true;
 }
 
 static bool is_implied(const resolver *r)
 {
+    if (r->own != NULL)
+        return r->own->implied && r->column == r->own->index_count - 1;
     return r->entry->implied && r->column == r->entry->index_count - 1;
 }
 
 /* Octets of an index column of fixed size, or -1. */
-static int64_t fixed_size(const docsis_mib_node *column)
+static int64_t fixed_size(const docsis_mib_syntax *column)
 {
-    const docsis_range *range = &docsis_mib_ranges[column->range_base];
-
     if (column->type != DOCSIS_MIB_OCTETSTR || column->range_count != 1 ||
-        range->low != range->high)
+        column->ranges->low != column->ranges->high)
         return -1;
-    return range->low;
+    return column->ranges->low;
 }
 
 /* Follows numeric index arcs, so that a later quoted piece meets its column. */
 static void index_arc(resolver *r, uint32_t arc)
 {
-    const docsis_mib_node *column = index_column(r);
+    docsis_mib_syntax column;
 
-    if (column == NULL)
+    if (!index_column(r, &column))
         return;
     if (r->pending > 0) {
         if (--r->pending == 0) {
@@ -204,22 +225,40 @@ static void index_arc(resolver *r, uint32_t arc)
         }
         return;
     }
-    if (column->type == DOCSIS_MIB_OCTETSTR || column->type == DOCSIS_MIB_OBJECTID) {
-        int64_t size = fixed_size(column);
+    if (column.type == DOCSIS_MIB_OCTETSTR || column.type == DOCSIS_MIB_OBJECTID) {
+        int64_t size = fixed_size(&column);
 
         if (is_implied(r))
-            r->entry = NULL;
+            r->column++;    /* the last one: it takes all that follows */
         else if (size > 1)
             r->pending = (int) size - 1;
         else if (size < 0 && arc > 0)
             r->pending = arc > DOCSIS_MAX_ARCS ? DOCSIS_MAX_ARCS : (int) arc;
         else
             r->column++;
-    } else if (column->type == DOCSIS_MIB_IPADDR) {
+    } else if (column.type == DOCSIS_MIB_IPADDR) {
         r->pending = 3;
     } else {
         r->column++;
     }
+}
+
+static void enter_own(resolver *r, const docsis_mib_object *object)
+{
+    r->own = object;
+    r->column = 0;
+    r->pending = -1;
+}
+
+/* Numbers behind an overlay's object without index may lead to another one of it. */
+static void enter_own_below(resolver *r)
+{
+    const docsis_mib_overlay *mib = r->context->options->mib;
+    const docsis_mib_object *object = mib->by_oid != NULL
+                                      ? mib->by_oid(mib->context, r->arcs, r->count) : NULL;
+
+    if (object != NULL && object->arc_count == r->count)
+        enter_own(r, object);
 }
 
 static bool number_piece(resolver *r, const char *piece, size_t length)
@@ -247,6 +286,10 @@ static bool number_piece(resolver *r, const char *piece, size_t length)
         }
         r->node = NULL;
     }
+    if (r->own != NULL && r->own->index_count == 0) {
+        enter_own_below(r);
+        return true;
+    }
     index_arc(r, (uint32_t) arc);
     return true;
 }
@@ -263,57 +306,228 @@ static const docsis_mib_node *walkable(const char *piece, size_t length)
     return docsis_mib_child_by_label(docsis_mib_walk(mib_2, 6, &used), piece, length);
 }
 
-/* The first label: a node of any depth, or the overlay's. */
+/* ---- names with several meanings ----------------------------------------- */
+
+/* One meaning of a name: an object of the overlay, or a built-in node. */
+typedef struct candidate {
+    const docsis_mib_object *own;
+    const docsis_mib_node *node;
+    int rank;
+} candidate;
+
+static const char *candidate_module(const candidate *c)
+{
+    return c->own != NULL ? c->own->module : docsis_mib_modules[c->node->module].name;
+}
+
+static int candidate_arcs(const candidate *c, uint32_t arcs[DOCSIS_MAX_ARCS])
+{
+    if (c->own == NULL)
+        return docsis_mib_arcs(c->node, arcs);
+    memcpy(arcs, c->own->arcs, (size_t) c->own->arc_count * sizeof(*arcs));
+    return c->own->arc_count;
+}
+
+/* The n-th meaning of a name: first the overlay's, then the built-in ones. False = no more. */
+static bool nth_candidate(const resolver *r, const char *name, size_t length, int n,
+                          candidate *c)
+{
+    docsis_profile profile = r->context->options->profile;
+    int own = 0;
+
+    *c = (candidate) {.own = own_object(r, name, length, n)};
+    if (c->own != NULL) {
+        c->rank = docsis_mib_rank(docsis_mib_family(c->own->module, c->own->arcs,
+                                                    c->own->arc_count), profile);
+        return true;
+    }
+    while (own < n && own_object(r, name, length, own) != NULL)
+        own++;
+    c->node = docsis_mib_first(name, length);
+    for (int i = own; c->node != NULL && i < n; i++)
+        c->node = c->node->next_same >= 0 ? &docsis_mib_nodes[c->node->next_same] : NULL;
+    if (c->node != NULL)
+        c->rank = docsis_mib_rank(c->node->family, profile);
+    return c->node != NULL;
+}
+
+static void put_candidate(const candidate *c, const char *name, size_t length, char *text,
+                          size_t size)
+{
+    uint32_t arcs[DOCSIS_MAX_ARCS];
+    uint8_t oid[160];
+    docsis_buffer buffer = {.data = oid, .capacity = sizeof(oid)};
+    int count = candidate_arcs(c, arcs);
+
+    if (!docsis_put_oid_numeric(&buffer, arcs, count < 14 ? count : 14, false))
+        buffer.length = 0;
+    snprintf(text, size, "%s::%.*s (%.*s)", candidate_module(c),
+             (int) (length < 60 ? length : 60), name, (int) buffer.length, (char *) oid);
+}
+
+static bool same_oid(const candidate *a, const candidate *b)
+{
+    uint32_t left[DOCSIS_MAX_ARCS], right[DOCSIS_MAX_ARCS];
+    int count = candidate_arcs(a, left);
+
+    return candidate_arcs(b, right) == count &&
+           memcmp(left, right, (size_t) count * sizeof(*left)) == 0;
+}
+
+/* Tells the caller that a name could mean another object as well. */
+static void warn_ambiguous(resolver *r, const char *name, size_t length, const candidate *taken,
+                           const candidate *other)
+{
+    docsis_context *context = r->context;
+    docsis_error warning;
+    char one[200], two[200];
+
+    put_candidate(taken, name, length, one, sizeof(one));
+    put_candidate(other, name, length, two, sizeof(two));
+    docsis_error_set(&warning, DOCSIS_AMBIGUOUS, (size_t) (r->text - context->text),
+                     "MIB name \"%.*s\" is ambiguous", (int) (length < 60 ? length : 60), name);
+    snprintf(warning.symbol, sizeof(warning.symbol), "%.*s", (int) (length < 60 ? length : 60),
+             name);
+    docsis_error_detail(&warning, "Taken is %s; another is %s.", one, two);
+    docsis_error_hint(&warning, "Write the module in front, or choose the profile.");
+    docsis_error_locate(&warning, context->text, context->text_length);
+    context->options->warn(context->options->warn_context, &warning);
+}
+
+/* What an unambiguous built-in name means: the usual case, and quick. */
+static const docsis_mib_node *plain_name(const resolver *r, const char *name, size_t length)
+{
+    const docsis_mib_node *node = docsis_mib_first(name, length);
+
+    return node != NULL && !node->ambiguous && own_object(r, name, length, 0) == NULL ? node
+                                                                                      : NULL;
+}
+
+/* The meaning of a name under the profile; module NULL = none was written. */
+static bool choose_candidate(resolver *r, const char *name, size_t length, const char *module,
+                             size_t module_length, candidate *best)
+{
+    candidate c, other = {NULL};
+    bool found = false;
+
+    for (int n = 0; nth_candidate(r, name, length, n, &c); n++) {
+        const char *m = candidate_module(&c);
+
+        if (module != NULL && (strlen(m) != module_length || memcmp(m, module, module_length) != 0))
+            continue;
+        if (!found || c.rank > best->rank)
+            *best = c;
+        found = true;
+    }
+    if (!found || module != NULL || r->context->options->warn == NULL)
+        return found;
+    for (int n = 0; other.own == NULL && other.node == NULL &&
+                    nth_candidate(r, name, length, n, &c); n++) {
+        if (!same_oid(&c, best))
+            other = c;
+    }
+    if (other.own != NULL || other.node != NULL)
+        warn_ambiguous(r, name, length, best, &other);
+    return true;
+}
+
+/* "is not a name of module X", and which modules have it. */
+static bool module_error(resolver *r, const char *name, size_t length, const char *module,
+                         size_t module_length)
+{
+    char why[120], modules[300];
+    size_t used = 0;
+    candidate c;
+
+    snprintf(why, sizeof(why), "is not a known name of module \"%.*s\"",
+             (int) (module_length < 60 ? module_length : 60), module);
+    oid_error(r, name, length, why);
+    for (int n = 0; nth_candidate(r, name, length, n, &c) && used < 200; n++)
+        used += (size_t) snprintf(modules + used, sizeof(modules) - used, "%s%.80s",
+                                  n > 0 ? ", " : "", candidate_module(&c));
+    if (used > 0)
+        docsis_error_hint(r->context->error, "The name is defined by %s.", modules);
+    return false;
+}
+
+/* The first label, with or without its module: an object of any depth. */
 static bool first_label(resolver *r, const char *piece, size_t length)
 {
-    const docsis_options *options = r->context->options;
-    const docsis_mib_node *node = r->walk_only
-                                  ? walkable(piece, length)
-                                  : docsis_mib_find(piece, length, options->profile);
+    const char *colons = memchr(piece, ':', length);
+    const char *name = colons != NULL ? colons + 2 : piece;
+    size_t name_length = (size_t) (piece + length - name);
+    const docsis_mib_node *node = NULL;
+    candidate found;
+    int used;
 
-    if (node == NULL && r->walk_only)
-        return oid_error(r, piece, length, "is not a name below the root or mib-2, and a value "
-                         "is not looked up");
+    if (colons != NULL && (piece + length < name || colons[1] != ':'))
+        return oid_error(r, piece, length, "is not a name");
+    if (colons == NULL) {
+        node = r->walk_first ? walkable(name, name_length) : NULL;
+        if (node == NULL)
+            node = plain_name(r, name, name_length);
+    }
     if (node != NULL) {
         r->count = docsis_mib_arcs(node, r->arcs);
         enter_node(r, node);
         return true;
     }
-    if (options->mib != NULL && options->mib->resolve != NULL) {
-        int used;
+    if (!choose_candidate(r, name, name_length, colons != NULL ? piece : NULL,
+                          colons != NULL ? (size_t) (colons - piece) : 0, &found))
+        return colons != NULL
+               ? module_error(r, name, name_length, piece, (size_t) (colons - piece))
+               : oid_error(r, piece, length, "is not a known MIB name");
+    r->count = candidate_arcs(&found, r->arcs);
+    node = found.own != NULL ? docsis_mib_walk(r->arcs, r->count, &used) : found.node;
+    if (found.own == NULL || used == r->count)
+        enter_node(r, node);
+    if (found.own != NULL)
+        enter_own(r, found.own);
+    return true;
+}
 
-        r->count = options->mib->resolve(options->mib->context, piece, length, r->arcs);
-        if (r->count > 0 && r->count <= DOCSIS_MAX_ARCS) {
-            node = docsis_mib_walk(r->arcs, r->count, &used);
-            if (used == r->count)
-                enter_node(r, node);
-            return true;
-        }
+/* A name of the overlay right below the arcs so far. */
+static const docsis_mib_object *own_child(const resolver *r, const char *name, size_t length)
+{
+    const docsis_mib_object *object;
+
+    for (int n = 0; (object = own_object(r, name, length, n)) != NULL; n++) {
+        if (object->arc_count == r->count + 1 &&
+            memcmp(object->arcs, r->arcs, (size_t) r->count * sizeof(*r->arcs)) == 0)
+            return object;
     }
-    return oid_error(r, piece, length, "is not a known MIB name");
+    return NULL;
 }
 
 static bool label_piece(resolver *r, const char *piece, size_t length)
 {
     const docsis_mib_node *next;
-    const docsis_mib_node *column = index_column(r);
+    const docsis_mib_object *own;
+    docsis_mib_syntax column;
 
     if (r->count == 0)
         return first_label(r, piece, length);
     next = r->node != NULL ? docsis_mib_child_by_label(r->node, piece, length) : NULL;
-    if (next != NULL) {
-        if (!add_arc(r, next->arc))
+    own = next == NULL ? own_child(r, piece, length) : NULL;
+    if (next != NULL || own != NULL) {
+        if (!add_arc(r, next != NULL ? next->arc : own->arcs[r->count]))
             return false;
-        enter_node(r, next);
+        r->node = NULL;
+        if (next != NULL)
+            enter_node(r, next);
+        else
+            enter_own(r, own);
         return true;
     }
-    for (int i = 0; column != NULL && r->pending < 0 && i < column->enum_count; i++) {
-        const docsis_enum *value = &docsis_mib_enums[column->enum_base + i];
+    if (r->pending < 0 && index_column(r, &column)) {
+        for (int i = 0; i < column.enum_count; i++) {
+            const docsis_enum *value = &column.enums[i];
 
-        if (strlen(value->label) == length && memcmp(value->label, piece, length) == 0) {
-            r->node = NULL;
-            r->column++;
-            return add_arc(r, (uint32_t) value->value);
+            if (strlen(value->label) == length && memcmp(value->label, piece, length) == 0) {
+                r->node = NULL;
+                r->column++;
+                return add_arc(r, (uint32_t) value->value);
+            }
         }
     }
     return oid_error(r, piece, length, "is not a name below what stands before it");
@@ -322,15 +536,15 @@ static bool label_piece(resolver *r, const char *piece, size_t length)
 /* 'x' or "x": an index of type octet string. */
 static bool quoted_piece(resolver *r, const char *piece, size_t length)
 {
-    const docsis_mib_node *column = index_column(r);
+    docsis_mib_syntax column;
     const char *text = piece + 1;
     size_t octets = length - 2;
     int64_t size;
     bool with_length;
 
-    if (column == NULL || r->pending > 0 || column->type != DOCSIS_MIB_OCTETSTR)
+    if (!index_column(r, &column) || r->pending > 0 || column.type != DOCSIS_MIB_OCTETSTR)
         return oid_error(r, piece, length, "stands where no string index is known");
-    size = fixed_size(column);
+    size = fixed_size(&column);
     with_length = !is_implied(r) && size < 0;
     if (size >= 0 && (int64_t) octets != size)
         return oid_error(r, piece, length, "has not the length of the index");
@@ -360,12 +574,24 @@ static bool all_digits(const char *piece, size_t length)
     return length > 0;
 }
 
+/* What is known of the values of the object whose instance was resolved. */
+static docsis_mib_syntax resolved_syntax(const resolver *r)
+{
+    const docsis_mib_overlay *mib = r->context->options->mib;
+    const docsis_mib_object *own = r->own;
+
+    if (own == NULL && mib != NULL && mib->by_oid != NULL &&
+        (r->object == NULL || r->object->type == DOCSIS_MIB_NONE))
+        own = mib->by_oid(mib->context, r->arcs, r->count);
+    return own != NULL ? own->syntax : docsis_mib_syntax_of(r->object);
+}
+
 static bool resolve(docsis_context *context, const char *text, size_t length,
-                    uint32_t arcs[DOCSIS_MAX_ARCS], int *count, const docsis_mib_node **node,
-                    bool walk_only)
+                    uint32_t arcs[DOCSIS_MAX_ARCS], int *count, docsis_mib_syntax *syntax,
+                    bool walk_first)
 {
     resolver r = {.context = context, .text = text, .length = length, .arcs = arcs,
-                  .pending = -1, .walk_only = walk_only};
+                  .pending = -1, .walk_first = walk_first};
     const char *p = text;
     const char *end = text + length;
     bool ok;
@@ -403,15 +629,15 @@ static bool resolve(docsis_context *context, const char *text, size_t length,
         return false;
     }
     *count = r.count;
-    if (node != NULL)
-        *node = r.object;
+    if (syntax != NULL)
+        *syntax = resolved_syntax(&r);
     return true;
 }
 
 bool docsis_resolve_oid(docsis_context *context, const char *text, size_t length,
-                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count, const docsis_mib_node **node)
+                        uint32_t arcs[DOCSIS_MAX_ARCS], int *count, docsis_mib_syntax *syntax)
 {
-    return resolve(context, text, length, arcs, count, node, false);
+    return resolve(context, text, length, arcs, count, syntax, false);
 }
 
 bool docsis_resolve_value_oid(docsis_context *context, const char *text, size_t length,
@@ -476,7 +702,7 @@ static bool quotable(const uint32_t *arcs, int count, char quote, bool native)
 
 /* ".'x'" or ".\"x\"" for a string index; returns the arcs used, 0 = not possible, -1 = memory. */
 static int put_string_index(docsis_buffer *out, const uint32_t *arcs, int count,
-                            const docsis_mib_node *column, bool implied, bool native)
+                            const docsis_mib_syntax *column, bool implied, bool native)
 {
     int64_t size = fixed_size(column);
     char quote = implied || size >= 0 ? '\'' : '"';
@@ -501,24 +727,25 @@ static bool put_index(docsis_buffer *out, const uint32_t *arcs, int count,
 {
     for (int i = 0; entry != NULL && i < entry->index_count && count > 0; i++) {
         int16_t node = docsis_mib_indexes[entry->index_base + i];
-        const docsis_mib_node *column = node >= 0 ? &docsis_mib_nodes[node] : NULL;
+        docsis_mib_syntax column = docsis_mib_syntax_of(node >= 0 ? &docsis_mib_nodes[node]
+                                                                  : NULL);
         int used = 1;
 
-        if (column == NULL || column->type == DOCSIS_MIB_OBJECTID)
+        if (node < 0 || column.type == DOCSIS_MIB_OBJECTID)
             break;
-        if (column->type == DOCSIS_MIB_OCTETSTR) {
-            used = put_string_index(out, arcs, count, column,
+        if (column.type == DOCSIS_MIB_OCTETSTR) {
+            used = put_string_index(out, arcs, count, &column,
                                     entry->implied && i == entry->index_count - 1, native);
             if (used < 0)
                 return false;
             if (used == 0)
                 break;
         } else {
-            const char *label = native ? NULL : docsis_mib_enum_label(column, arcs[0]);
+            const char *label = native ? NULL : docsis_mib_enum_label(&column, arcs[0]);
 
-            if (column->type == DOCSIS_MIB_IPADDR)
+            if (column.type == DOCSIS_MIB_IPADDR)
                 used = count < 4 ? count : 4;
-            if (label != NULL && column->type == DOCSIS_MIB_INTEGER) {
+            if (label != NULL && column.type == DOCSIS_MIB_INTEGER) {
                 if (!docsis_put(out, '.') || !docsis_put_text(out, label))
                     return false;
             } else if (!docsis_put_oid_numeric(out, arcs, used, true)) {
@@ -562,13 +789,13 @@ bool docsis_put_oid_name(docsis_buffer *out, const uint32_t *arcs, int count,
 {
     bool native = style == DOCSIS_STYLE_NATIVE;
 
-    if (mib != NULL && mib->label_of != NULL && !native) {
-        int known = 0;
-        const char *label = mib->label_of(mib->context, arcs, count, &known);
+    if (mib != NULL && mib->by_oid != NULL && !native) {
+        const docsis_mib_object *own = mib->by_oid(mib->context, arcs, count);
 
-        if (label != NULL && known > used && known <= count)
-            return docsis_put_text(out, label) &&
-                   docsis_put_oid_numeric(out, arcs + known, count - known, true);
+        if (own != NULL && own->arc_count > used)
+            return docsis_put_text(out, own->syntax.name) &&
+                   docsis_put_oid_numeric(out, arcs + own->arc_count, count - own->arc_count,
+                                          true);
     }
     while (native && node != NULL && node->label == NULL) {
         node = node->parent >= 0 ? &docsis_mib_nodes[node->parent] : NULL;

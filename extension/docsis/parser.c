@@ -358,13 +358,12 @@ static bool parse_varbind(parser *p, const docsis_symbol *symbol, size_t text)
     docsis_token oid, type;
     docsis_varbind_place place = {.name = symbol->name, .code = symbol->code, .offset = text};
 
-    if (p->token.kind != DOCSIS_TOK_OID) {
+    if (!docsis_is_oid(p->token.kind)) {
         unexpected(p, "an OID");
-        if (p->token.kind == DOCSIS_TOK_IP || p->token.kind == DOCSIS_TOK_INT)
+        if (p->token.kind == DOCSIS_TOK_INT)
             docsis_error_hint(p->error, "Write a numeric OID with a dot in front, as in .1.3.6.1.");
         else if (p->token.kind == DOCSIS_TOK_WORD)
-            docsis_error_hint(p->error, "Add the instance, as in sysContact.0; module names are "
-                              "not written.");
+            docsis_error_hint(p->error, "Add the instance, as in sysContact.0.");
         return false;
     }
     oid = p->token;
@@ -388,9 +387,9 @@ static bool parse_snmp_write(parser *p, const docsis_symbol *symbol)
     bool overflow;
     int64_t value;
 
-    if (p->token.kind != DOCSIS_TOK_OID) {
+    if (!docsis_is_oid(p->token.kind)) {
         unexpected(p, "an OID");
-        if (p->token.kind == DOCSIS_TOK_IP || p->token.kind == DOCSIS_TOK_INT)
+        if (p->token.kind == DOCSIS_TOK_INT)
             docsis_error_hint(p->error, "Write a numeric OID with a dot in front, as in .1.3.6.1.");
         return false;
     }

@@ -3,6 +3,8 @@
  */
 #include "internal.h"
 
+#include <stdio.h>
+
 typedef struct snmp_type {
     const char *word;
     uint8_t tag;
@@ -35,14 +37,92 @@ static const snmp_type *find_type(docsis_context *context, const char *word, siz
     return NULL;
 }
 
-static bool put_number(docsis_context *context, const snmp_type *type, const docsis_token *token)
+/* ---- labels of enumerations ---------------------------------------------- */
+
+/* "readWrite(3), none(1)" for a hint; as many as fit. */
+static void list_labels(const docsis_mib_syntax *syntax, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < syntax->enum_count; i++) {
+        int n = snprintf(text + used, size - used, "%s%s(%d)", i > 0 ? ", " : "",
+                         syntax->enums[i].label, (int) syntax->enums[i].value);
+
+        if (n < 0 || used + (size_t) n + 5 > size) {
+            snprintf(text + used, size - used, ", ...");
+            return;
+        }
+        used += (size_t) n;
+    }
+}
+
+static bool label_error(docsis_context *context, const docsis_mib_syntax *syntax,
+                        const docsis_token *token, docsis_code code, const char *message)
+{
+    docsis_error *error = context->error;
+    char labels[330];
+
+    docsis_error_set(error, code, token->offset, "%s", message);
+    if (syntax->enum_count == 0) {
+        docsis_error_symbol(error, "Integer");
+        docsis_error_detail(error, "\"%.60s\" has no labels, as far as is known here.",
+                            syntax->name != NULL ? syntax->name : "The object");
+        docsis_error_hint(error, "Write the number.");
+        return false;
+    }
+    docsis_error_symbol(error, syntax->name);
+    list_labels(syntax, labels, sizeof(labels));
+    docsis_error_detail(error, "It is not a value of \"%.60s\".", syntax->name);
+    docsis_error_hint(error, "Its values are %s.", labels);
+    return false;
+}
+
+/* `label` or `label(number)` -> number, which must be the label's. */
+static bool enum_value(docsis_context *context, const docsis_mib_syntax *syntax,
+                       const docsis_token *token, int64_t *value)
+{
+    const char *bracket = memchr(token->start, '(', token->length);
+    size_t length = bracket != NULL ? (size_t) (bracket - token->start) : token->length;
+    char message[160];
+    bool overflow;
+
+    for (int i = 0; i < syntax->enum_count; i++) {
+        const char *label = syntax->enums[i].label;
+
+        if (strlen(label) != length || memcmp(label, token->start, length) != 0)
+            continue;
+        *value = syntax->enums[i].value;
+        if (bracket == NULL ||
+            (docsis_number(bracket + 1, token->length - length - 2, &overflow) == *value &&
+             !overflow))
+            return true;
+        snprintf(message, sizeof(message), "label and number of \"%.*s\" do not agree",
+                 (int) (token->length < 80 ? token->length : 80), token->start);
+        return label_error(context, syntax, token, DOCSIS_OUT_OF_RANGE, message);
+    }
+    snprintf(message, sizeof(message), "unknown label \"%.*s\"",
+             (int) (length < 80 ? length : 80), token->start);
+    return label_error(context, syntax, token,
+                       syntax->enum_count > 0 ? DOCSIS_UNKNOWN_NAME : DOCSIS_TYPE_MISMATCH,
+                       message);
+}
+
+/* ---- values --------------------------------------------------------------- */
+
+static bool put_number(docsis_context *context, const snmp_type *type, const docsis_token *token,
+                       const docsis_mib_syntax *syntax)
 {
     bool is_signed = type->tag == DOCSIS_TAG_INTEGER;
-    bool overflow;
-    int64_t value = docsis_number(token->start, token->length, &overflow);
+    bool overflow = false;
+    int64_t value = 0;
     uint8_t octets[5];
     int length;
 
+    if (token->kind == DOCSIS_TOK_INT)
+        value = docsis_number(token->start, token->length, &overflow);
+    else if (!enum_value(context, syntax, token, &value))
+        return false;
     if (overflow || value > UINT32_MAX || value < INT32_MIN) {
         docsis_error_set(context->error, DOCSIS_OUT_OF_RANGE, token->offset,
                          "value %.*s of type \"%s\" is out of range",
@@ -93,7 +173,7 @@ static bool put_oid(docsis_context *context, const docsis_token *token)
 
 /* Appends the value's octets, without tag and length. */
 static bool put_octets(docsis_context *context, const snmp_type *type, const docsis_token *token,
-                       const docsis_mib_node *node)
+                       const docsis_mib_syntax *syntax)
 {
     static const docsis_symbol hex = {.name = "HexString", .type = DOCSIS_T_HEX};
     size_t start = context->out->length;
@@ -106,7 +186,7 @@ static bool put_octets(docsis_context *context, const snmp_type *type, const doc
         case DOCSIS_TAG_STRING:
             break;
         default:
-            return put_number(context, type, token);
+            return put_number(context, type, token, syntax);
     }
     if (type->kind == DOCSIS_TOK_HEX) {
         if (!docsis_encode_token(context, &hex, token))
@@ -114,7 +194,7 @@ static bool put_octets(docsis_context *context, const snmp_type *type, const doc
     } else if (!docsis_put_string(context->out, token)) {
         return docsis_error_memory(context->error);
     }
-    return docsis_check_size(context, node, context->out->length - start, token->offset);
+    return docsis_check_size(context, syntax, context->out->length - start, token->offset);
 }
 
 static bool too_long(docsis_context *context, const docsis_varbind_place *place, size_t length)
@@ -132,6 +212,16 @@ static bool too_long(docsis_context *context, const docsis_varbind_place *place,
     return false;
 }
 
+/* May a token be the value of a type? */
+static bool fits_type(const snmp_type *type, docsis_token_kind kind)
+{
+    if (kind == type->kind)
+        return true;
+    if (type->tag == DOCSIS_TAG_INTEGER)
+        return kind == DOCSIS_TOK_WORD || kind == DOCSIS_TOK_LABEL;
+    return type->tag == DOCSIS_TAG_OID && (docsis_is_oid(kind) || kind == DOCSIS_TOK_WORD);
+}
+
 bool docsis_encode_varbind(docsis_context *context, const docsis_varbind_place *place,
                            const char *oid, size_t oid_length, const char *word,
                            size_t word_length, const docsis_token *value)
@@ -139,14 +229,19 @@ bool docsis_encode_varbind(docsis_context *context, const docsis_varbind_place *
     docsis_buffer *out = context->out;
     size_t start = out->length;
     const snmp_type *type = find_type(context, word, word_length);
-    const docsis_mib_node *node = NULL;
+    docsis_mib_syntax syntax;
+    docsis_token inner;
     uint8_t prefix[4 + DOCSIS_VARBIND_PREFIX];
     size_t header, length, total;
     docsis_varbind vb;
 
     if (type == NULL)
         return false;
-    if (value->kind != type->kind) {
+    if (value->kind == DOCSIS_TOK_STRING && type->kind != DOCSIS_TOK_STRING) {
+        inner = docsis_unquote(context->text, value);
+        value = &inner;
+    }
+    if (!fits_type(type, value->kind)) {
         docsis_error_set(context->error, DOCSIS_TYPE_MISMATCH, value->offset,
                          "value of type \"%s\" expected", type->word);
         docsis_error_symbol(context->error, type->word);
@@ -154,8 +249,8 @@ bool docsis_encode_varbind(docsis_context *context, const docsis_varbind_place *
                             docsis_token_name(type->kind), docsis_token_name(value->kind));
         return false;
     }
-    if (!docsis_resolve_oid(context, oid, oid_length, vb.arcs, &vb.arc_count, &node) ||
-        !put_octets(context, type, value, node))
+    if (!docsis_resolve_oid(context, oid, oid_length, vb.arcs, &vb.arc_count, &syntax) ||
+        !put_octets(context, type, value, &syntax))
         return false;
     vb.tag = type->tag;
     vb.value_length = out->length - start;

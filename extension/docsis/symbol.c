@@ -37,13 +37,24 @@ docsis_type docsis_symbol_type(const docsis_symbol *symbol)
     return symbol != NULL ? (docsis_type) symbol->type : DOCSIS_T_GENERIC;
 }
 
-bool docsis_symbol_limits(const docsis_symbol *symbol, uint32_t *minimum, uint32_t *maximum)
+const char *docsis_symbol_unit(const docsis_symbol *symbol)
+{
+    return symbol != NULL ? symbol->unit : "";
+}
+
+bool docsis_symbol_limits(const docsis_symbol *symbol, docsis_limits limits, uint32_t *minimum,
+                          uint32_t *maximum)
 {
     if (symbol == NULL || !symbol->limited)
         return false;
     *minimum = symbol->minimum;
-    *maximum = symbol->maximum;
+    *maximum = limits == DOCSIS_LIMITS_TOOL ? symbol->tool_maximum : symbol->maximum;
     return true;
+}
+
+int docsis_symbol_length_bytes(const docsis_symbol *symbol)
+{
+    return symbol != NULL ? symbol->length_bytes : 1;
 }
 
 int docsis_symbol_count(void)
@@ -93,24 +104,46 @@ const docsis_symbol *docsis_symbol_find(const docsis_symbol *parent, const char 
     return first >= 0 ? &docsis_symbols[first] : NULL;
 }
 
-const docsis_mib_node *docsis_mib_find(const char *label, size_t length, docsis_profile profile)
+const docsis_mib_node *docsis_mib_first(const char *label, size_t length)
 {
     uint32_t slot = docsis_hash(label, length) & docsis_mib_hash_mask;
-    bool want_ietf = profile == DOCSIS_PROFILE_IETF;
 
     for (; docsis_mib_hash[slot] >= 0; slot = (slot + 1) & docsis_mib_hash_mask) {
-        int first = docsis_mib_hash[slot];
-        const char *found = docsis_mib_nodes[first].label;
+        const docsis_mib_node *node = &docsis_mib_nodes[docsis_mib_hash[slot]];
 
-        if (strncmp(found, label, length) != 0 || found[length] != '\0')
-            continue;
-        for (int i = first; i >= 0; i = docsis_mib_nodes[i].next_same) {
-            if (docsis_mib_nodes[i].ietf == want_ietf)
-                return &docsis_mib_nodes[i];
-        }
-        return &docsis_mib_nodes[first];
+        if (strncmp(node->label, label, length) == 0 && node->label[length] == '\0')
+            return node;
     }
     return NULL;
+}
+
+const docsis_mib_node *docsis_mib_find(const char *label, size_t length, docsis_profile profile)
+{
+    const docsis_mib_node *first = docsis_mib_first(label, length);
+    const docsis_mib_node *best = first;
+
+    if (first == NULL || !first->ambiguous)
+        return first;
+    for (const docsis_mib_node *node = first; ; node = &docsis_mib_nodes[node->next_same]) {
+        if (docsis_mib_rank(node->family, profile) > docsis_mib_rank(best->family, profile))
+            best = node;
+        if (node->next_same < 0)
+            return best;
+    }
+}
+
+docsis_profile docsis_mib_family(const char *module, const uint32_t *arcs, int count)
+{
+    static const uint32_t excentis[] = {1, 3, 6, 1, 4, 1, 7432};
+
+    if (count >= 7 && memcmp(arcs, excentis, sizeof(excentis)) == 0)
+        return DOCSIS_PROFILE_EXCENTIS;
+    return strstr(module, "-IETF-") != NULL ? DOCSIS_PROFILE_IETF : DOCSIS_PROFILE_CABLELABS;
+}
+
+int docsis_mib_rank(int family, docsis_profile profile)
+{
+    return family == (int) profile ? 2 : family == DOCSIS_PROFILE_CABLELABS ? 1 : 0;
 }
 
 const docsis_mib_node *docsis_mib_child(const docsis_mib_node *node, uint32_t arc)
@@ -199,11 +232,11 @@ int docsis_mib_arcs(const docsis_mib_node *node, uint32_t arcs[DOCSIS_MAX_ARCS])
     return count;
 }
 
-const char *docsis_mib_enum_label(const docsis_mib_node *node, int64_t value)
+const char *docsis_mib_enum_label(const docsis_mib_syntax *syntax, int64_t value)
 {
-    for (int i = 0; i < node->enum_count; i++) {
-        if (docsis_mib_enums[node->enum_base + i].value == value)
-            return docsis_mib_enums[node->enum_base + i].label;
+    for (int i = 0; i < syntax->enum_count; i++) {
+        if (syntax->enums[i].value == value)
+            return syntax->enums[i].label;
     }
     return NULL;
 }

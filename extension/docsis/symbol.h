@@ -19,8 +19,10 @@ struct docsis_symbol {
     const char *tool_name;   /* name in the docsis tool's decoder, where it differs; or NULL;
                                 "" = the tool shows it as a generic TLV */
     const char *reference;   /* of the specification; "" = unknown */
+    const char *unit;        /* of the number; "" = none or unknown */
     uint32_t minimum;        /* of the number, or of the length in bytes or items */
     uint32_t maximum;
+    uint32_t tool_maximum;   /* the docsis tool's, where a later specification raised it */
     int16_t parent;          /* index; -1 = top level */
     int16_t first;           /* first symbol of this name, in table order */
     int16_t next_same;       /* next symbol of this name; -1 = none */
@@ -45,22 +47,10 @@ extern const uint32_t docsis_name_hash_mask;
 
 /* ---- MIB tree ----------------------------------------------------------- */
 
-typedef enum docsis_mib_type {
-    DOCSIS_MIB_NONE = 0, DOCSIS_MIB_BITS, DOCSIS_MIB_COUNTER, DOCSIS_MIB_COUNTER64,
-    DOCSIS_MIB_GAUGE, DOCSIS_MIB_INTEGER, DOCSIS_MIB_INTEGER32, DOCSIS_MIB_IPADDR,
-    DOCSIS_MIB_NOTIF, DOCSIS_MIB_OBJECTID, DOCSIS_MIB_OCTETSTR, DOCSIS_MIB_TICKS,
-    DOCSIS_MIB_UNSIGNED32
-} docsis_mib_type;
-
-typedef struct docsis_range {
-    int64_t low;
-    int64_t high;
-} docsis_range;
-
-typedef struct docsis_enum {
-    int32_t value;
-    const char *label;
-} docsis_enum;
+typedef struct docsis_mib_module {
+    const char *name;
+    const char *reference;   /* the document that defines it; "" = unknown */
+} docsis_mib_module;
 
 typedef struct docsis_mib_node {
     const char *label;       /* NULL = a node without a name */
@@ -78,10 +68,13 @@ typedef struct docsis_mib_node {
     uint8_t type;            /* docsis_mib_type */
     uint8_t depth;           /* number of arcs */
     bool implied;            /* the last index has no length */
-    bool ietf;               /* defined by an IETF module that a CableLabs one competes with */
+    uint8_t family;          /* docsis_profile that prefers it */
     bool ambiguous;          /* another node has the same label */
+    uint8_t module;          /* docsis_mib_modules */
+    uint8_t access;          /* docsis_mib_access */
 } docsis_mib_node;
 
+extern const docsis_mib_module docsis_mib_modules[];   /* the first one is that of nameless nodes */
 extern const docsis_mib_node docsis_mib_nodes[];
 extern const int docsis_mib_count;
 extern const int16_t docsis_mib_2;             /* node 1.3.6.1.2.1, where most walks pass */
@@ -124,6 +117,10 @@ static inline bool docsis_may_nest(const docsis_symbol *symbol)
 
 /* Node by label under the profile; NULL = unknown. */
 const docsis_mib_node *docsis_mib_find(const char *label, size_t length, docsis_profile profile);
+/* First node of a label, whatever the profile; the others follow by next_same. NULL = unknown. */
+const docsis_mib_node *docsis_mib_first(const char *label, size_t length);
+/* How much a profile prefers objects of a family; the greatest wins. */
+int docsis_mib_rank(int family, docsis_profile profile);
 /* Child of a node by arc; node NULL = root. */
 const docsis_mib_node *docsis_mib_child(const docsis_mib_node *node, uint32_t arc);
 /* Child of a node by label, also through nameless nodes; NULL = none. */
@@ -133,8 +130,18 @@ const docsis_mib_node *docsis_mib_child_by_label(const docsis_mib_node *node, co
 const docsis_mib_node *docsis_mib_walk(const uint32_t *arcs, int count, int *used);
 /* Arcs of a node; returns their number. */
 int docsis_mib_arcs(const docsis_mib_node *node, uint32_t arcs[DOCSIS_MAX_ARCS]);
+/* The values of a node; node NULL = of no type. */
+static inline docsis_mib_syntax docsis_mib_syntax_of(const docsis_mib_node *node)
+{
+    if (node == NULL)
+        return (docsis_mib_syntax) {NULL};
+    return (docsis_mib_syntax) {node->label, (docsis_mib_type) node->type,
+                                &docsis_mib_ranges[node->range_base], node->range_count,
+                                &docsis_mib_enums[node->enum_base], node->enum_count};
+}
+
 /* Label of an enumerated value, or NULL. */
-const char *docsis_mib_enum_label(const docsis_mib_node *node, int64_t value);
+const char *docsis_mib_enum_label(const docsis_mib_syntax *syntax, int64_t value);
 /* The entry whose INDEX clause governs a column, or NULL. */
 const docsis_mib_node *docsis_mib_entry(const docsis_mib_node *column);
 

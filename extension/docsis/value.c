@@ -21,13 +21,24 @@ int64_t docsis_number(const char *text, size_t length, bool *overflow)
     return negative ? -(int64_t) value : (int64_t) value;
 }
 
-bool docsis_within_limits(const docsis_symbol *symbol, uint32_t value)
+static inline uint32_t maximum(const docsis_symbol *symbol, docsis_limits limits)
+{
+    return limits == DOCSIS_LIMITS_TOOL ? symbol->tool_maximum : symbol->maximum;
+}
+
+bool docsis_within_limits(const docsis_symbol *symbol, docsis_limits limits, uint32_t value)
 {
     const docsis_symbol *first = &docsis_symbols[symbol->first];
 
-    if (!symbol->checked || (value >= symbol->minimum && value <= symbol->maximum))
+    if (!symbol->checked || (value >= symbol->minimum && value <= maximum(symbol, limits)))
         return true;
-    return !first->checked || (value >= first->minimum && value <= first->maximum);
+    return !first->checked || (value >= first->minimum && value <= maximum(first, limits));
+}
+
+/* The same by the limits that the caller chose. */
+static bool is_allowed(const docsis_context *context, const docsis_symbol *symbol, uint32_t value)
+{
+    return docsis_within_limits(symbol, context->options->limits, value);
 }
 
 void docsis_warn(docsis_context *context, docsis_code code, size_t offset, const char *symbol,
@@ -74,7 +85,7 @@ static const char *wanted(docsis_type type)
         case DOCSIS_T_IP_PORT:
             return "an address with port such as 192.0.2.1/162";
         case DOCSIS_T_U8_LIST: case DOCSIS_T_U16_LIST:
-            return "a list of at least two numbers, with commas and without blanks";
+            return "a list of numbers, with commas and without blanks";
         case DOCSIS_T_U16_PAIR:
             return "two numbers with a comma";
         case DOCSIS_T_OID:
@@ -121,12 +132,14 @@ static bool number_error(docsis_context *context, const docsis_symbol *symbol, s
                          int64_t value, uint32_t largest)
 {
     const docsis_symbol *first = &docsis_symbols[symbol->first];
+    docsis_limits limits = context->options->limits;
     int64_t low = 0;
     int64_t high = largest;
 
     if (symbol->checked && first->checked) {
         low = symbol->minimum < first->minimum ? symbol->minimum : first->minimum;
-        high = symbol->maximum > first->maximum ? symbol->maximum : first->maximum;
+        high = maximum(symbol, limits) > maximum(first, limits) ? maximum(symbol, limits)
+                                                                : maximum(first, limits);
         if (high > largest)
             high = largest;
     }
@@ -146,14 +159,14 @@ bool docsis_encode_number(docsis_context *context, const docsis_symbol *symbol, 
         return number_error(context, symbol, offset, INT64_MAX, largest);
     /* A negative number of 32 bits keeps all its bits, as in the docsis tool. */
     if (octets == 4 && value < 0 && value >= INT32_MIN) {
-        if (!docsis_within_limits(symbol, (uint32_t) value))
+        if (!is_allowed(context, symbol, (uint32_t) value))
             return number_error(context, symbol, offset, value, largest);
         docsis_warn(context, DOCSIS_OUT_OF_RANGE, offset, symbol->name,
                     "negative number is written as its 32-bit complement",
                     "The value is unsigned.");
         value = (uint32_t) value;
     }
-    if (value < 0 || value > largest || !docsis_within_limits(symbol, (uint32_t) value))
+    if (value < 0 || value > largest || !is_allowed(context, symbol, (uint32_t) value))
         return number_error(context, symbol, offset, value, largest);
     if (!docsis_reserve(context->out, 4))
         return docsis_error_memory(context->error);
@@ -189,7 +202,7 @@ static bool encode_numbers(docsis_context *context, const docsis_symbol *symbol,
     }
     if (symbol->type == DOCSIS_T_U16_PAIR && count != 2)
         return range_error(context, symbol, token->offset, "number of items", count, 2, 2);
-    if (!docsis_within_limits(symbol, count))
+    if (!is_allowed(context, symbol, count))
         return range_error(context, symbol, token->offset, "number of items", count,
                            symbol->minimum, symbol->maximum);
     return true;
@@ -202,7 +215,7 @@ bool docsis_finish_string(docsis_context *context, const docsis_symbol *symbol, 
 {
     size_t length = context->out->length - start;
 
-    if (!docsis_within_limits(symbol, (uint32_t) length))
+    if (!is_allowed(context, symbol, (uint32_t) length))
         return range_error(context, symbol, offset, "length", (long long) length, symbol->minimum,
                            symbol->maximum);
     if (symbol->type == DOCSIS_T_STRZ && !docsis_put(context->out, 0))
@@ -246,7 +259,7 @@ static bool encode_hex(docsis_context *context, const docsis_symbol *symbol,
         docsis_error_hint(context->error, "Each byte takes two digits.");
         return false;
     }
-    if (!docsis_within_limits(symbol, (uint32_t) octets))
+    if (!is_allowed(context, symbol, (uint32_t) octets))
         return range_error(context, symbol, token->offset, "length", (long long) octets,
                            symbol->minimum, symbol->maximum);
     if (symbol->type == DOCSIS_T_MD5 && octets != 16)
@@ -310,11 +323,21 @@ bool docsis_ip6_parse(const char *text, size_t length, uint8_t address[16])
         }
         if (words > 0 && gap != words && (*text++ != ':' || text == end))
             return false;
-        while (text < end && docsis_hex_digit(*text) >= 0) {
-            value = value << 4 | (unsigned) docsis_hex_digit(*text++);
+        while (text + digits < end && docsis_hex_digit(text[digits]) >= 0) {
+            value = value << 4 | (unsigned) docsis_hex_digit(text[digits]);
             if (++digits > 4)
                 return false;
         }
+        if (text + digits < end && text[digits] == '.') {
+            uint8_t tail[4];
+
+            if (words > 6 || !docsis_ip4_parse(text, (size_t) (end - text), tail))
+                return false;
+            word[words++] = (uint16_t) (tail[0] << 8 | tail[1]);
+            word[words++] = (uint16_t) (tail[2] << 8 | tail[3]);
+            break;
+        }
+        text += digits;
         if (digits == 0 || words == 8)
             return false;
         word[words++] = (uint16_t) value;
@@ -398,10 +421,15 @@ static bool encode_ip_port(docsis_context *context, const docsis_symbol *symbol,
                            const docsis_token *token)
 {
     size_t address = part_length(token->start, token->start + token->length, '/');
-    bool overflow;
-    int64_t port = docsis_number(token->start + address + 1, token->length - address - 1,
-                                 &overflow);
+    bool overflow = false;
+    int64_t port = 0;
 
+    if (address < token->length)
+        port = docsis_number(token->start + address + 1, token->length - address - 1, &overflow);
+    else
+        docsis_warn(context, DOCSIS_TYPE_MISMATCH, token->offset, symbol->name,
+                    "address without a port is written with port 0",
+                    "An address with a port is written as 192.0.2.1/162.");
     if (overflow || port > 65535)
         return address_error(context, symbol, token->start, token->length);
     if (!put_address(context, symbol, token->start, address, false))
@@ -418,9 +446,13 @@ static bool encode_mac(docsis_context *context, const docsis_token *token)
 
     if (!docsis_reserve(context->out, 12))
         return docsis_error_memory(context->error);
-    for (const char *p = token->start; p < end; p += 3)
-        context->out->data[context->out->length++] =
-            (uint8_t) (docsis_hex_digit(p[0]) << 4 | docsis_hex_digit(p[1]));
+    for (const char *p = token->start; p < end; p++) {
+        int byte = docsis_hex_digit(*p++);
+
+        if (p < end && docsis_hex_digit(*p) >= 0)
+            byte = byte << 4 | docsis_hex_digit(*p++);
+        context->out->data[context->out->length++] = (uint8_t) byte;
+    }
     return true;
 }
 
@@ -440,9 +472,16 @@ bool docsis_encode_token(docsis_context *context, const docsis_symbol *symbol,
                          const docsis_token *token)
 {
     docsis_token_kind kind = token->kind;
+    docsis_token inner;
     bool overflow;
     int64_t value;
 
+    if (kind == DOCSIS_TOK_STRING && symbol->type != DOCSIS_T_STR &&
+        symbol->type != DOCSIS_T_STRZ) {
+        inner = docsis_unquote(context->text, token);
+        token = &inner;
+        kind = inner.kind;
+    }
     switch ((docsis_type) symbol->type) {
         case DOCSIS_T_U8:
         case DOCSIS_T_U16:
@@ -493,17 +532,20 @@ bool docsis_encode_token(docsis_context *context, const docsis_symbol *symbol,
                 break;
             return encode_address_list(context, symbol, token);
         case DOCSIS_T_IP_PORT:
-            if (kind != DOCSIS_TOK_IP_PORT && kind != DOCSIS_TOK_IP6_SLASH)
+            if (kind != DOCSIS_TOK_IP_PORT && kind != DOCSIS_TOK_IP6_SLASH &&
+                kind != DOCSIS_TOK_IP && kind != DOCSIS_TOK_IP6)
                 break;
             return encode_ip_port(context, symbol, token);
         case DOCSIS_T_U8_LIST:
         case DOCSIS_T_U16_LIST:
         case DOCSIS_T_U16_PAIR:
-            if (kind != DOCSIS_TOK_NUMBERS)
+            if (kind != DOCSIS_TOK_NUMBERS &&
+                (kind != DOCSIS_TOK_INT || *token->start == '-' ||
+                 symbol->type == DOCSIS_T_U16_PAIR))
                 break;
             return encode_numbers(context, symbol, token);
         case DOCSIS_T_OID:
-            if (kind != DOCSIS_TOK_OID && kind != DOCSIS_TOK_IP)
+            if (!docsis_is_oid(kind))
                 break;
             return encode_oid(context, token);
         case DOCSIS_T_EMPTY:

@@ -181,19 +181,19 @@ bool docsis_value_is_typed(const docsis_tlv *tlv)
         case DOCSIS_T_EOD:
             return tlv->header_length == 1;
         case DOCSIS_T_U8:
-            return n == 1 && docsis_within_limits(symbol, tlv->value[0]);
+            return n == 1 && docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, tlv->value[0]);
         case DOCSIS_T_U16:
-            return n == 2 && docsis_within_limits(symbol, number(tlv->value, 2));
+            return n == 2 && docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, number(tlv->value, 2));
         case DOCSIS_T_U24:
-            return n == 3 && docsis_within_limits(symbol, number(tlv->value, 3));
+            return n == 3 && docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, number(tlv->value, 3));
         case DOCSIS_T_U32:
-            return n == 4 && docsis_within_limits(symbol, number(tlv->value, 4));
+            return n == 4 && docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, number(tlv->value, 4));
         case DOCSIS_T_STR:
         case DOCSIS_T_HEX:
-            return docsis_within_limits(symbol, (uint32_t) n);
+            return docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, (uint32_t) n);
         case DOCSIS_T_STRZ:
             return n > 0 && tlv->value[n - 1] == 0 &&
-                   docsis_within_limits(symbol, (uint32_t) n - 1);
+                   docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, (uint32_t) n - 1);
         case DOCSIS_T_MD5:
         case DOCSIS_T_IPV6:
             return n == 16;
@@ -216,9 +216,9 @@ bool docsis_value_is_typed(const docsis_tlv *tlv)
         case DOCSIS_T_IP_PORT:
             return n == 6 || n == 18;
         case DOCSIS_T_U8_LIST:
-            return n >= 2 && docsis_within_limits(symbol, (uint32_t) n);
+            return n >= 1 && docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, (uint32_t) n);
         case DOCSIS_T_U16_LIST:
-            return n >= 4 && n % 2 == 0 && docsis_within_limits(symbol, (uint32_t) n / 2);
+            return n >= 2 && n % 2 == 0 && docsis_within_limits(symbol, DOCSIS_LIMITS_CURRENT, (uint32_t) n / 2);
         case DOCSIS_T_U16_PAIR:
             return n == 4;
         case DOCSIS_T_OID:

@@ -192,17 +192,17 @@ bool docsis_ber_number(const docsis_varbind *vb, int64_t *value)
     return true;
 }
 
-bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, size_t octets,
+bool docsis_check_size(docsis_context *context, const docsis_mib_syntax *syntax, size_t octets,
                        size_t offset)
 {
     int64_t most = -1;
     char text[96];
     docsis_error *error = context->error;
 
-    if (node == NULL || node->type != DOCSIS_MIB_OCTETSTR || node->range_count == 0)
+    if (syntax->type != DOCSIS_MIB_OCTETSTR || syntax->range_count == 0)
         return true;
-    for (int i = 0; i < node->range_count; i++) {
-        const docsis_range *range = &docsis_mib_ranges[node->range_base + i];
+    for (int i = 0; i < syntax->range_count; i++) {
+        const docsis_range *range = &syntax->ranges[i];
 
         if ((int64_t) octets >= range->low && (int64_t) octets <= range->high)
             return true;
@@ -211,8 +211,8 @@ bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, siz
     }
     if ((int64_t) octets > most) {
         docsis_error_set(error, DOCSIS_OUT_OF_RANGE, offset, "value too long for \"%s\"",
-                         node->label);
-        docsis_error_symbol(error, node->label);
+                         syntax->name);
+        docsis_error_symbol(error, syntax->name);
         docsis_error_detail(error, "The value has %zu bytes; the MIB allows at most %lld.", octets,
                             (long long) most);
         return false;
@@ -220,7 +220,7 @@ bool docsis_check_size(docsis_context *context, const docsis_mib_node *node, siz
     /* The tool refuses only what is too long; a shorter one may be meant. */
     if (context->options->warn != NULL) {
         snprintf(text, sizeof(text), "The value has %zu bytes.", octets);
-        docsis_warn(context, DOCSIS_OUT_OF_RANGE, offset, node->label,
+        docsis_warn(context, DOCSIS_OUT_OF_RANGE, offset, syntax->name,
                     "length of the value is not one that the MIB allows", text);
     }
     return true;
@@ -285,6 +285,22 @@ static bool put_raw_string(docsis_buffer *out, const docsis_varbind *vb)
            docsis_put(out, '"');
 }
 
+/* Label of an enumerated value of the object, or NULL. */
+static const char *enum_label_of(const docsis_varbind *vb, int64_t number,
+                                 const docsis_text_options *options)
+{
+    const docsis_mib_overlay *mib = options->mib;
+    docsis_mib_syntax syntax = docsis_mib_syntax_of(vb->node);
+
+    if (options->style != DOCSIS_STYLE_NATIVE && mib != NULL && mib->by_oid != NULL) {
+        const docsis_mib_object *object = mib->by_oid(mib->context, vb->arcs, vb->arc_count);
+
+        if (object != NULL && (vb->node == NULL || object->arc_count >= vb->node->depth))
+            syntax = object->syntax;
+    }
+    return docsis_mib_enum_label(&syntax, number);
+}
+
 /* `oid ` */
 static bool put_oid(docsis_buffer *out, docsis_varbind *vb, const docsis_text_options *options)
 {
@@ -320,8 +336,8 @@ bool docsis_put_varbind_text(docsis_buffer *out, docsis_varbind *vb,
         case DOCSIS_TAG_TICKS:
             if (!docsis_ber_number(vb, &number))
                 return true;
-            if (vb->tag == DOCSIS_TAG_INTEGER && vb->node != NULL && vb->node->enum_count > 0)
-                *enum_label = docsis_mib_enum_label(vb->node, number);
+            if (vb->tag == DOCSIS_TAG_INTEGER && options->oid_form == DOCSIS_OID_NAMES)
+                *enum_label = enum_label_of(vb, number, options);
             return docsis_put_int(out, number);
         case DOCSIS_TAG_IPADDRESS:
             return vb->value_length == 4 ? docsis_put_ip4(out, vb->value) : true;

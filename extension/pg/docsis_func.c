@@ -3,6 +3,7 @@
  */
 #include "extension/pg/glue.h"
 
+#include "extension/pg/mib_overlay.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -10,8 +11,10 @@
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(docsis_parse);
+PG_FUNCTION_INFO_V1(nmsp_parse);
 PG_FUNCTION_INFO_V1(docsis_encode);
 PG_FUNCTION_INFO_V1(docsis_text);
+PG_FUNCTION_INFO_V1(nmsp_text);
 PG_FUNCTION_INFO_V1(docsis_seal_config);
 PG_FUNCTION_INFO_V1(docsis_verify_config);
 PG_FUNCTION_INFO_V1(docsis_mta);
@@ -21,24 +24,39 @@ PG_FUNCTION_INFO_V1(docsis_dictionary);
 #define BYTES(v) ((const uint8_t *)VARDATA_ANY(v))
 #define LENGTH(v) ((size_t)VARSIZE_ANY_EXHDR(v))
 
-/* docsis.parse(source bytea, profile text): the text language in any encoding */
-Datum
-docsis_parse(PG_FUNCTION_ARGS)
+static Datum
+parse(FunctionCallInfo fcinfo, const docsis_mib_overlay *mib)
 {
     bytea *source = PG_GETARG_BYTEA_PP(0);
-    docsis_options options = nmsp_parse_options(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    docsis_options options = nmsp_parse_options(text_to_cstring(PG_GETARG_TEXT_PP(1)),
+                                                text_to_cstring(PG_GETARG_TEXT_PP(2)));
     docsis_buffer out;
     docsis_error error;
 
+    options.mib = mib;
     nmsp_buffer_init(&out, 1024);
     if (!docsis_parse_text((const char *)BYTES(source), LENGTH(source), &options, &out, &error))
         nmsp_raise(&error, NULL, 0);
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }
 
+/* docsis.parse(source bytea, profile text, limits text): the text language in any encoding */
+Datum
+docsis_parse(PG_FUNCTION_ARGS)
+{
+    return parse(fcinfo, NULL);
+}
+
+/* nmsp.parse(source bytea, profile text, limits text): the same with the operator's MIB objects */
+Datum
+nmsp_parse(PG_FUNCTION_ARGS)
+{
+    return parse(fcinfo, nmsp_mib_overlay(NULL));
+}
+
 /*
- * docsis.encode(source bytea, secret text, profile text, long_varbind boolean): text to sealed file
- * in one step. The result is bytea: with long_varbind a CM file may hold a TLV 64 with a two-byte
+ * docsis.encode(source bytea, secret text, profile text, long_varbind boolean, limits text): text to
+ * sealed file in one step. The result is bytea: with long_varbind a CM file may hold a TLV 64 with a two-byte
  * length, which is no docsis.config.
  */
 Datum
@@ -47,7 +65,8 @@ docsis_encode(PG_FUNCTION_ARGS)
     bytea *source = PG_GETARG_BYTEA_PP(0);
     size_t secret_length;
     const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(1), &secret_length);
-    docsis_options options = nmsp_parse_options(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    docsis_options options = nmsp_parse_options(text_to_cstring(PG_GETARG_TEXT_PP(2)),
+                                                text_to_cstring(PG_GETARG_TEXT_PP(4)));
     docsis_buffer parsed, out;
     docsis_error error;
 
@@ -62,9 +81,8 @@ docsis_encode(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }
 
-/* docsis.text(config, style text, oid text): text for people and for comparison */
-Datum
-docsis_text(PG_FUNCTION_ARGS)
+static Datum
+write_text(FunctionCallInfo fcinfo, const docsis_mib_overlay *mib)
 {
     struct varlena *config = PG_GETARG_VARLENA_PP(0);
     char *style = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -75,6 +93,7 @@ docsis_text(PG_FUNCTION_ARGS)
     char *text;
 
     options.valid_utf8 = true;
+    options.mib = mib;
     if (strcmp(style, "docsis") == 0)
         options.style = DOCSIS_STYLE_DOCSIS;
     else if (strcmp(style, "native") != 0)
@@ -98,6 +117,20 @@ docsis_text(PG_FUNCTION_ARGS)
         nmsp_buffer_chomp(&out);
     text = nmsp_buffer_cstring(&out);
     PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(text, strlen(text), PG_UTF8)));
+}
+
+/* docsis.text(config, style text, oid text): text for people and for comparison */
+Datum
+docsis_text(PG_FUNCTION_ARGS)
+{
+    return write_text(fcinfo, NULL);
+}
+
+/* nmsp.text(config, style text, oid text): the same with the operator's MIB objects */
+Datum
+nmsp_text(PG_FUNCTION_ARGS)
+{
+    return write_text(fcinfo, nmsp_mib_overlay(NULL));
 }
 
 /* docsis.seal(config, secret text, ipv6_address boolean) */
@@ -240,9 +273,12 @@ docsis_dictionary(PG_FUNCTION_ARGS)
     for (int i = 0; i < docsis_symbol_count(); i++) {
         const docsis_symbol *symbol = docsis_symbol_at(i);
         uint32_t minimum = 0, maximum = 0;
-        bool limited = docsis_symbol_limits(symbol, &minimum, &maximum);
-        Datum row[6];
-        bool nulls[6] = {false};
+        uint32_t tool_minimum, tool_maximum = 0;
+        bool limited = docsis_symbol_limits(symbol, DOCSIS_LIMITS_CURRENT, &minimum, &maximum) &&
+                       docsis_symbol_limits(symbol, DOCSIS_LIMITS_TOOL, &tool_minimum,
+                                            &tool_maximum);
+        Datum row[9];
+        bool nulls[9] = {false};
 
         row[0] = CStringGetTextDatum(docsis_symbol_path(symbol));
         row[1] = CStringGetTextDatum(docsis_symbol_name(symbol));
@@ -252,6 +288,11 @@ docsis_dictionary(PG_FUNCTION_ARGS)
         nulls[3] = nulls[4] = !limited;
         row[5] = CStringGetTextDatum(docsis_symbol_spec(symbol));
         nulls[5] = docsis_symbol_spec(symbol)[0] == '\0';
+        row[6] = CStringGetTextDatum(docsis_symbol_unit(symbol));
+        nulls[6] = docsis_symbol_unit(symbol)[0] == '\0';
+        row[7] = Int32GetDatum(docsis_symbol_length_bytes(symbol));
+        row[8] = Int64GetDatum(tool_maximum);
+        nulls[8] = !limited;
         tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
     }
     return (Datum)0;

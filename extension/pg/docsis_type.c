@@ -34,7 +34,7 @@ docsis_config_in(PG_FUNCTION_ARGS)
 {
     char *text = PG_GETARG_CSTRING(0);
     char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
-    docsis_options options = nmsp_parse_options("cablelabs");
+    docsis_options options = nmsp_parse_options("cablelabs", "current");
     docsis_buffer out;
     docsis_error error;
 
@@ -110,7 +110,7 @@ docsis_config_from_jsonb(PG_FUNCTION_ARGS)
     Jsonb *jsonb = PG_GETARG_JSONB_P(0);
     char *json = JsonbToCString(NULL, &jsonb->root, VARSIZE(jsonb));
     char *utf8 = pg_server_to_any(json, strlen(json), PG_UTF8);
-    docsis_options options = nmsp_parse_options("cablelabs");
+    docsis_options options = nmsp_parse_options("cablelabs", "current");
     docsis_buffer out;
     docsis_error error;
 

@@ -3,6 +3,8 @@
  */
 #include "extension/pg/glue.h"
 
+#include "access/xact.h"
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
@@ -163,27 +165,63 @@ nmsp_raise(const docsis_error *error, const char *where, int line_shift)
                     hint[0] ? errhint("%s", hint) : 0));
 }
 
+#define TOLD_NAMES 64
+
+/* Was this name told in this statement? Remembers it. Beyond TOLD_NAMES names nothing more is told. */
+static bool
+was_told(const char *name)
+{
+    static TimestampTz statement = 0;
+    static uint32 told[TOLD_NAMES];
+    static int count = 0;
+    uint32 hash = hash_bytes((const unsigned char *)name, (int)strlen(name));
+
+    if (statement != GetCurrentStatementStartTimestamp()) {
+        statement = GetCurrentStatementStartTimestamp();
+        count = 0;
+    }
+    for (int i = 0; i < count; i++)
+        if (told[i] == hash)
+            return true;
+    if (count == TOLD_NAMES)
+        return true;
+    told[count++] = hash;
+    return false;
+}
+
 static void
 warn(void *context, const docsis_error *warning)
 {
-    char *detail = full_detail(warning, NULL, 0);
+    char *detail;
 
-    ereport(WARNING, (errcode(ERRCODE_WARNING), errmsg("%s", warning->message),
+    if (warning->code == DOCSIS_AMBIGUOUS && was_told(warning->symbol))
+        return;
+    detail = full_detail(warning, NULL, 0);
+    ereport(warning->code == DOCSIS_AMBIGUOUS ? NOTICE : WARNING, (errcode(ERRCODE_WARNING), errmsg("%s", warning->message),
                       errdetail("%s", detail), warning->hint[0] ? errhint("%s", warning->hint) : 0));
 }
 
 docsis_options
-nmsp_parse_options(const char *profile)
+nmsp_parse_options(const char *profile, const char *limits)
 {
     docsis_options options = {.warn = warn};
 
     if (strcmp(profile, "ietf") == 0)
         options.profile = DOCSIS_PROFILE_IETF;
+    else if (strcmp(profile, "excentis") == 0)
+        options.profile = DOCSIS_PROFILE_EXCENTIS;
     else if (strcmp(profile, "cablelabs") != 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("unknown MIB profile \"%s\"", profile),
-                        errdetail("It decides which MIB wins where two define the same name."),
-                        errhint("Use cablelabs or ietf.")));
+                        errdetail("It decides which MIB wins where several define the same name."),
+                        errhint("Use cablelabs, ietf or excentis.")));
+    if (strcmp(limits, "docsis") == 0)
+        options.limits = DOCSIS_LIMITS_TOOL;
+    else if (strcmp(limits, "current") != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("unknown limits \"%s\"", limits),
+                        errdetail("They bound the values of TLVs."),
+                        errhint("Use current, or docsis for those of the docsis tool.")));
     return options;
 }
 

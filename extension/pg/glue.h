@@ -30,8 +30,11 @@ void nmsp_buffer_chomp(docsis_buffer *buffer);
  */
 void nmsp_raise(const docsis_error *error, const char *where, int line_shift) pg_attribute_noreturn();
 
-/* Options whose warnings become WARNINGs. profile: "cablelabs" or "ietf" (22023 otherwise). */
-docsis_options nmsp_parse_options(const char *profile);
+/*
+ * Options whose warnings become WARNINGs, and of ambiguous MIB names a NOTICE once per statement.
+ * profile: "cablelabs", "ietf" or "excentis"; limits: "current" or "docsis" (22023 otherwise).
+ */
+docsis_options nmsp_parse_options(const char *profile, const char *limits);
 
 /* The bytes a text stands for: UTF-8, whatever the database's encoding. */
 const uint8_t *nmsp_text_bytes(const text *t, size_t *length);

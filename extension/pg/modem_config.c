@@ -14,6 +14,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "extension/pg/snapshot_view.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -45,20 +46,11 @@ typedef struct answer {
     bool nulls[2];
 } answer;
 
-/* Identifies what a snapshot sees. */
-typedef struct view_of_data {
-    TransactionId xmin, xmax;
-    CommandId curcid;
-    uint32 xcnt;
-    int32 subxcnt;
-    TransactionId *running;
-} view_of_data;
-
 /* State of one call site, in fn_extra. */
 typedef struct config_cache {
     MemoryContext context;
     HTAB *answers;
-    view_of_data seen;
+    snapshot_view seen;
     Oid row_type;
     int32 row_typmod;
     TupleDesc row_desc;
@@ -75,41 +67,21 @@ typedef struct config_input {
 
 /* ---- asking the model ---------------------------------------------------- */
 
-static bool
-same_view(const view_of_data *seen, Snapshot snapshot)
-{
-    return seen->xmin == snapshot->xmin && seen->xmax == snapshot->xmax &&
-           seen->curcid == snapshot->curcid && seen->xcnt == snapshot->xcnt &&
-           seen->subxcnt == snapshot->subxcnt &&
-           memcmp(seen->running, snapshot->xip, snapshot->xcnt * sizeof(TransactionId)) == 0 &&
-           (snapshot->subxcnt <= 0 ||
-            memcmp(seen->running + snapshot->xcnt, snapshot->subxip,
-                   snapshot->subxcnt * sizeof(TransactionId)) == 0);
-}
-
 /* Empties the cache when the present snapshot may see other rows than the last one. */
 static void
 follow_snapshot(config_cache *cache)
 {
     Snapshot snapshot = GetActiveSnapshot();
     HASHCTL control = {.keysize = offsetof(answer, values), .entrysize = sizeof(answer)};
-    int sub = Max(snapshot->subxcnt, 0);
 
-    if (cache->answers && same_view(&cache->seen, snapshot))
+    if (cache->answers && snapshot_view_same(&cache->seen, snapshot))
         return;
     MemoryContextReset(cache->context);
     control.hcxt = cache->context;
     cache->answers = hash_create("nmsp.modem_config", 64, &control,
                                  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     cache->row_type = InvalidOid;
-    cache->seen = (view_of_data){.xmin = snapshot->xmin, .xmax = snapshot->xmax,
-                                 .curcid = snapshot->curcid, .xcnt = snapshot->xcnt,
-                                 .subxcnt = snapshot->subxcnt};
-    cache->seen.running = MemoryContextAlloc(cache->context,
-                                             (snapshot->xcnt + sub + 1) * sizeof(TransactionId));
-    memcpy(cache->seen.running, snapshot->xip, snapshot->xcnt * sizeof(TransactionId));
-    if (sub > 0)
-        memcpy(cache->seen.running + snapshot->xcnt, snapshot->subxip, sub * sizeof(TransactionId));
+    snapshot_view_keep(&cache->seen, snapshot, cache->context);
 }
 
 /* The owner of the tables; their existence shows that nmsp.migrate() was run. */

@@ -7,7 +7,8 @@
  * without such pieces gives equal files for equal secrets; they are kept sealed.
  *
  * Everything is found by content: sources and values are compared byte by byte, so nothing needs to
- * be invalidated, no caller can plant anything, and the function stays IMMUTABLE. Whatever cannot be
+ * be invalidated and no caller can plant anything. What MIB names mean is the one thing that is not
+ * in them: when the operator's MIB objects change, all programs go. Whatever cannot be
  * done this way (and every error) goes the plain way: expand the whole text, parse it, seal it.
  */
 #include "extension/pg/render.h"
@@ -15,6 +16,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "extension/pg/mib_overlay.h"
 #include "extension/pg/template_text.h"
 #include "extension/template/template.h"
 #include "utils/builtins.h"
@@ -201,7 +203,7 @@ head_statements(render_input *input, bool max_cpe)
 static bool
 encode(bytes begin, bytes body, bytes end, docsis_buffer *out, docsis_error *error)
 {
-    docsis_options options = {0};
+    docsis_options options = {.mib = nmsp_mib_overlay(NULL)};
     template_buffer full;
     const uint8_t *utf8;
     size_t utf8_length;
@@ -364,6 +366,19 @@ fingerprint(bytes source)
     return hash_combine(hash_bytes((const unsigned char *)source.data, (int)sample),
                         hash_bytes((const unsigned char *)source.data + source.length - sample,
                                    (int)sample)) ^ (uint32)source.length;
+}
+
+/* Programs hold what MIB names meant; when the operator's objects change, they go. */
+static void
+follow_mib_objects(void)
+{
+    static uint64 generation = 0;
+    uint64 now;
+
+    nmsp_mib_overlay(&now);
+    if (now != generation && cache_context)
+        forget_programs();
+    generation = now;
 }
 
 static program *
@@ -542,11 +557,13 @@ sealed_variant(program *p, variant *v, render_input *input)
 struct varlena *
 nmsp_render(render_input *input)
 {
-    program *p = find_program(input->source);
+    program *p;
     variant *v;
     docsis_buffer body;
     bool has_max_cpe = false;
 
+    follow_mib_objects();
+    p = find_program(input->source);
     if (p->plain_way)
         return render_plain(input);
     v = find_variant(p, input);

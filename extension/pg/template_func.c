@@ -7,6 +7,7 @@
 #include <ctype.h>
 
 #include "catalog/pg_type.h"
+#include "extension/pg/mib_overlay.h"
 #include "extension/pg/template_text.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -197,7 +198,7 @@ nmsp_check_template(PG_FUNCTION_ARGS)
     template_buffer full;
     bool *sampled;
     int lines = 1;
-    docsis_options options = {0};
+    docsis_options options = {.mib = nmsp_mib_overlay(NULL)};
     docsis_buffer out;
     docsis_error error;
 

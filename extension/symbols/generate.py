@@ -9,10 +9,13 @@ Standard library only. A new TLV or MIB object is a new row, nothing else.
 tlv.tsv: path (codes joined by dots), name, type (a docsis_type in lower case),
 minimum and maximum (of the number, or of the length), length_bytes (1 or 2),
 tool_name (the docsis tool's name, where ours differs; - = the tool does not know
-the TLV at this place), reference.
+the TLV at this place), reference,
+compat_max (the docsis tool's maximum, where a later specification raised it),
+unit (of the number).
 mib.tsv: label (empty = nameless node), oid, module, type, access, ranges
 (lo..hi,lo..hi), enums (label=value,...), indexes (labels), implied (1 = last
 index has no length).
+mib_module.tsv: module, reference (the document that defines it).
 """
 import os
 import sys
@@ -22,6 +25,8 @@ import sys
 UNCHECKED = {'u24', 'u8_list', 'oid'}
 MIB_TYPES = ['', 'BITS', 'COUNTER', 'COUNTER64', 'GAUGE', 'INTEGER', 'INTEGER32', 'IPADDR',
              'NOTIF', 'OBJECTID', 'OCTETSTR', 'TICKS', 'UNSIGNED32']
+MIB_ACCESS = ['', 'NoAccess', 'Notify', 'ReadOnly', 'ReadWrite', 'Create']
+EXCENTIS = (1, 3, 6, 1, 4, 1, 7432)
 
 
 def fail(message):
@@ -110,7 +115,7 @@ def chain(names):
 def load_symbols(source):
     rows = read_rows(os.path.join(source, 'tlv.tsv'),
                      ['path', 'name', 'type', 'minimum', 'maximum', 'length_bytes',
-                      'tool_name', 'reference'])
+                      'tool_name', 'reference', 'compat_max', 'unit'])
     by_path = {}
     for index, row in enumerate(rows):
         row['code'] = int(row['path'].split('.')[-1])
@@ -152,8 +157,10 @@ def emit_symbols(out, rows, by_path):
         limited = row['minimum'] != '' and row['maximum'] != ''
         values = [c_string(row['name']), c_string(row['path']),
                   c_string('' if row['tool_name'] == '-' else row['tool_name'] or None), c_string(row['reference']),
+                  c_string(row['unit']),
                   '%su' % (row['minimum'] if limited else 0),
                   '%su' % (row['maximum'] if limited else 0),
+                  '%su' % ((row['compat_max'] or row['maximum']) if limited else 0),
                   row['parent'], first[index], following[index], row['code'],
                   'DOCSIS_T_' + row['type'].upper(),
                   'true' if limited else 'false',
@@ -168,7 +175,7 @@ def emit_symbols(out, rows, by_path):
     out.extend(lines)
     out.append('};\n')
     out.append('const int docsis_symbols_count = %d;\n' % len(rows))
-    out.append('const docsis_symbol docsis_root = {\n    "", "", NULL, "", 0, 0, -1, -1, -1, 0, '
+    out.append('const docsis_symbol docsis_root = {\n    "", "", NULL, "", "", 0, 0, 0, -1, -1, -1, 0, '
                'DOCSIS_T_GROUP, false, false, false, 1, %d, %d, %d\n};\n' % (low, high, base))
     emit_ints(out, 'const int16_t docsis_child_pool[]', pool)
     table = hash_table([(row['name'], i) for i, row in enumerate(rows) if first[i] == i])
@@ -179,7 +186,10 @@ def emit_symbols(out, rows, by_path):
 def load_mib(source):
     """Nodes in breadth-first order, so that children are consecutive."""
     rows = read_rows(os.path.join(source, 'mib.tsv'),
-                     ['label', 'oid', 'module', 'type', 'ranges', 'enums', 'indexes', 'implied'])
+                     ['label', 'oid', 'module', 'type', 'access', 'ranges', 'enums', 'indexes',
+                      'implied'])
+    references = {row['module']: row['reference'] for row in
+                  read_rows(os.path.join(source, 'mib_module.tsv'), ['module', 'reference'])}
     order, by_oid = {}, {}
     for number, row in enumerate(rows):
         oid = tuple(int(arc) for arc in row['oid'].split('.'))
@@ -193,7 +203,7 @@ def load_mib(source):
                 by_oid[oid[:length]] = dict.fromkeys(rows[0], '')
                 order[oid[:length]] = len(rows)
     oids = sorted(by_oid, key=lambda oid: (len(oid), oid))
-    return oids, by_oid, order
+    return oids, by_oid, order, references
 
 
 def parse_ranges(text):
@@ -216,7 +226,24 @@ def parse_enums(text):
     return pairs
 
 
-def emit_mib(out, oids, by_oid, order):
+def family(oid, module):
+    """The profile that prefers an object; docsis_mib_family() has the same rule."""
+    if oid[:len(EXCENTIS)] == EXCENTIS:
+        return 'DOCSIS_PROFILE_EXCENTIS'
+    return 'DOCSIS_PROFILE_' + ('IETF' if '-IETF-' in module else 'CABLELABS')
+
+
+def emit_modules(out, names, references):
+    unknown = sorted(set(references) - set(names))
+    if unknown:
+        fail('mib_module.tsv: no object of module %s' % unknown[0])
+    out.append('const docsis_mib_module docsis_mib_modules[] = {')
+    out.extend('    {%s, %s},' % (c_string(name), c_string(references.get(name, '')))
+               for name in names)
+    out.append('};\n')
+
+
+def emit_mib(out, oids, by_oid, order, references):
     position = {oid: index for index, oid in enumerate(oids)}
     labels = {}
     for oid in sorted(oids, key=order.get):
@@ -229,6 +256,8 @@ def emit_mib(out, oids, by_oid, order):
         for left, right in zip(nodes, nodes[1:]):
             following[left] = right
     ranges, enums, indexes, lines = [], [], [], []
+    modules = sorted({row['module'] for row in by_oid.values()})
+    emit_modules(out, modules, references)
     children = {}
     for index, oid in enumerate(oids):
         if len(oid) > 1:
@@ -258,8 +287,9 @@ def emit_mib(out, oids, by_oid, order):
                   len(indexes), len(own_indexes),
                   'DOCSIS_MIB_' + (row['type'] or 'NONE'), len(oid),
                   'true' if row['implied'] == '1' else 'false',
-                  'true' if '-IETF-' in row['module'] else 'false',
-                  'true' if index in ambiguous else 'false']
+                  family(oid, row['module']),
+                  'true' if index in ambiguous else 'false',
+                  modules.index(row['module']), MIB_ACCESS.index(row['access'])]
         lines.append('    {%s},' % ', '.join(str(v) for v in values))
         ranges += own_ranges
         enums += own_enums

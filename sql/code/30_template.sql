@@ -6,7 +6,7 @@ COMMENT ON FUNCTION nmsp.expand_template(text, jsonb) IS
 'A template''s text with its placeholders replaced: {table.column.index} from the object''s keys, then one expression per line ({a,*,b}, {x,?,default}, {s,start,length}); a line with anything else in braces becomes empty. Errors: 22023 when placeholders is not an object.';
 
 CREATE FUNCTION nmsp.check_template(source text, device text, name text) RETURNS void
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_check_template';
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_check_template';
 COMMENT ON FUNCTION nmsp.check_template(text, text, text) IS
 'Refuses a template that encodes for no device, with line and column; device is cm or mta, name is for the message. Errors: those of docsis.parse.';
 

@@ -45,5 +45,6 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.service_class', '{name,ds_rate,us_rate,ds_name,us_name}', '{"service_class": "id"}'),
     ('tftpd', 'nmsp.template', '{source,parent_id,device}', '{"template": "id"}'),
     ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient}', NULL),
-    ('tftpd', 'nmsp.setting_secret', NULL, NULL)
+    ('tftpd', 'nmsp.setting_secret', NULL, NULL),
+    ('tftpd', 'nmsp.mib_object', NULL, NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;

@@ -11,7 +11,7 @@ AS $fn$
 DECLARE
     relation record;
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret'];
-    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint'];
+    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object'];
 BEGIN
     IF level NOT IN ('reader', 'operator', 'admin', 'worker') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),

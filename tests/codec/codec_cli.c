@@ -6,7 +6,7 @@
  *
  * Operations: encode, decode, tojson, fromjson, seal SECRET, verify SECRET,
  * hash na|eu|ietf, tlvs. Arguments in between: long (allow long varbinds), ietf
- * (profile), docsis (style), numeric, iso (form of OIDs). Exit status 1 and
+ * (profile), tool-limits, docsis (style), numeric, iso (form of OIDs). Exit status 1 and
  * "line:column: message" on stderr when refused.
  *
  * batch reads lines "OPERATION[,ARGUMENT...] HEX" and answers each with
@@ -33,6 +33,8 @@ static void parse_word(request *r, const char *word)
         r->mic_flags |= DOCSIS_MIC_LONG_VARBIND;
     } else if (strcmp(word, "ietf") == 0 && strcmp(r->operation, "hash") != 0) {
         r->options.profile = DOCSIS_PROFILE_IETF;
+    } else if (strcmp(word, "tool-limits") == 0) {
+        r->options.limits = DOCSIS_LIMITS_TOOL;
     } else if (strcmp(word, "docsis") == 0) {
         r->text.style = DOCSIS_STYLE_DOCSIS;
     } else if (strcmp(word, "numeric") == 0) {

@@ -97,7 +97,6 @@ static void test_refusals(void)
     refused("Main { EndOfDataMkr; MaxCPE 1; }", DOCSIS_SYNTAX, 1, 22, "EndOfDataMkr");
     refused("Main { # }", DOCSIS_SYNTAX, 1, 8, "\"#\"");
     refused("Main { MaxCPE 1;\r}", DOCSIS_SYNTAX, 1, 17, "\\x0d");
-    refused("Main { CpeMacAddress 0:1:2:3:4:5; }", DOCSIS_TYPE_MISMATCH, 1, 22, "");
 }
 
 static void test_limits(void)
@@ -146,6 +145,81 @@ static void test_own_forms(void)
     bytes("main{/* x **/MaxCPE 1;/**/}/* open", "120101");
 }
 
+static void test_forms_beyond(void)
+{
+    docsis_options options = {.warn = on_warning};
+
+    bytes("Main { UpstreamDropClassifierGroupID 7; }", "3e0107");
+    bytes("Main { SubscriberManagementCPEIPTable 10.0.0.1; }", "24040a000001");
+    bytes("Main { SubMgmtControl \"0x010203\"; }", "2303010203");
+    bytes("Main { CpeMacAddress \"00:01:02:03:04:05\"; }", "0e06000102030405");
+    bytes("Main { CpeMacAddress 0:1:2:a:B:5; }", "0e060001020a0b05");
+    bytes("Main { SwUpgradeServer \"1.2.3.4\"; }", "150401020304");
+    bytes("Main { SubscriberManagementCPEIPTable \"1.2.3.4,5.6.7.8\"; }", "24080102030405060708");
+    bytes("Main { SwUpgradeServer6 ::ffff:1.2.3.4; }", "3a1000000000000000000000ffff01020304");
+    bytes("Main { SwUpgradeServer6 64:ff9b::1.2.3.4; }", "3a100064ff9b000000000000000001020304");
+    bytes("Main { SwUpgradeServer6 1:2:3:4:5:6:1.2.3.4; }", "3a1000010002000300040005000601020304");
+    bytes("Main { SwUpgradeServer6::ffff:1; }", "3a10000000000000000000000000ffff0001");
+    bytes("Main { SnmpMibObject 1.3.6.1 Integer 1; }", "0b0a300806032b0601020101");
+    bytes("Main { SnmpMibObject .1.3.6.1 ObjectID 1.3.6.2; }", "0b0c300a06032b060106032b0602");
+    bytes("Main { SnmpMibObject .1.3.6.1 ObjectID sysDescr; }",
+          "0b10300e06032b060106072b060102010101");
+    bytes("Main { SnmpMibObject .1.3.6.1 IPAddress \"1.2.3.4\"; }", "0b0d300b06032b0601400401020304");
+    bytes("Main { SnmpMibObject .1.3.6.1 HexString \"0x0102\"; }", "0b0b300906032b060104020102");
+    bytes("Main { SnmpMibObject .1.3.6.1 String \"0x01\"; }", "0b0d300b06032b0601040430783031");
+    bytes("Main { SnmpMibObject SNMPv2-MIB::sysContact.0 String \"a\"; }",
+          "0b0f300d06082b06010201010400040161");
+    warnings = 0;
+    tap_ok(parse("Main { SNMPv1v2cCoexistenceConfig { SNMPv1v2cTransportAddressAccess { "
+                 "SNMPv1v2cTransportAddress 10.0.0.1; } } }", &options) && warnings == 1 &&
+           out.length == 12 && out.data[11] == 0, "an address without a port: a warning");
+    refused("Main { MaxCPE \"5\"; }", DOCSIS_TYPE_MISMATCH, 1, 15, "wrong type");
+    refused("Main { SubMgmtControl \"abc\"; }", DOCSIS_TYPE_MISMATCH, 1, 23, "wrong type");
+    refused("Main { SubMgmtControl \"0x01020\"; }", DOCSIS_SYNTAX, 1, 24, "odd number");
+    refused("Main { SwUpgradeServer \"1.2.3.256\"; }", DOCSIS_OUT_OF_RANGE, 1, 25, "1.2.3.256");
+    refused("Main { SwUpgradeServer6 1::2::1.2.3.4; }", DOCSIS_TYPE_MISMATCH, 1, 25, "");
+    refused("Main { SubMgmtFilters 1; }", DOCSIS_OUT_OF_RANGE, 1, 23, "number of items 1");
+    refused("Main { UpstreamDropClassifierGroupID -1; }", DOCSIS_TYPE_MISMATCH, 1, 38, "");
+    refused("Main { SnmpMibObject sysContact String \"a\"; }", DOCSIS_SYNTAX, 1, 22, "sysContact");
+    refused("Main { SnmpMibObject IF-MIB::sysContact.0 String \"a\"; }", DOCSIS_UNKNOWN_OID, 1, 22,
+            "cannot resolve");
+    tap_ok(strstr(error.hint, "SNMPv2-MIB") != NULL, "the hint names the right module");
+}
+
+static void test_labels(void)
+{
+    bytes("Main { SnmpMibObject docsDevNmAccessControl.1 Integer readWrite; }",
+          "0b123010060b2b06010201450102010501020103");
+    bytes("Main { SnmpMibObject docsDevNmAccessControl.1 Integer readWrite(3); }",
+          "0b123010060b2b06010201450102010501020103");
+    bytes("Main { SnmpMibObject .1.3.6.1.2.1.69.1.2.1.5.1 Integer readWrite; }",
+          "0b123010060b2b06010201450102010501020103");
+    refused("Main { SnmpMibObject docsDevNmAccessControl.1 Integer readWrite(4); }",
+            DOCSIS_OUT_OF_RANGE, 1, 55, "do not agree");
+    refused("Main { SnmpMibObject docsDevNmAccessControl.1 Integer write; }", DOCSIS_UNKNOWN_NAME,
+            1, 55, "unknown label \"write\"");
+    tap_ok(strstr(error.hint, "readWrite(3)") != NULL && strstr(error.hint, "none(1)") != NULL,
+           "the hint lists the labels: %s", error.hint);
+    refused("Main { SnmpMibObject sysContact.0 Integer on; }", DOCSIS_TYPE_MISMATCH, 1, 43,
+            "unknown label");
+    refused("Main { SnmpMibObject sysContact.0 Gauge on; }", DOCSIS_TYPE_MISMATCH, 1, 41, "Gauge");
+    refused("Main { SnmpMibObject docsDevNmAccessControl.1 Integer readWrite (3); }", DOCSIS_SYNTAX,
+            1, 65, "\"(\"");
+}
+
+static void test_raised_limits(void)
+{
+    docsis_options tool = {.limits = DOCSIS_LIMITS_TOOL};
+
+    bytes("Main { DownstreamFrequency 1794000000; }", "01046aee4480");
+    refused("Main { DownstreamFrequency 1794000001; }", DOCSIS_OUT_OF_RANGE, 1, 28, "1794000001");
+    tap_ok(!parse("Main { DownstreamFrequency 1008000001; }", &tool) &&
+           error.code == DOCSIS_OUT_OF_RANGE && strstr(error.detail, "1008000000") != NULL,
+           "the tool's limits on demand: %s", error.detail);
+    tap_ok(parse("Main { DownstreamFrequency 1008000000; MaxCPE 254; }", &tool),
+           "they allow what the tool allows");
+}
+
 static void test_binding(void)
 {
     docsis_options options = {.warn = on_warning};
@@ -170,23 +244,39 @@ static void test_binding(void)
           "6700070300040100" "0101");
 }
 
-static int own_resolve(void *context, const char *label, size_t length,
-                       uint32_t arcs[DOCSIS_MAX_ARCS])
-{
-    static const uint32_t own[] = {1, 3, 6, 1, 4, 1, 99999, 1};
+static const uint32_t our_thing[] = {1, 3, 6, 1, 4, 1, 99999, 1};
+static const uint32_t our_column[] = {1, 3, 6, 1, 4, 1, 99999, 2, 1, 3};
+static const uint32_t our_contact[] = {1, 3, 6, 1, 4, 1, 99999, 4};
+static const docsis_enum our_states[] = {{1, "off"}, {2, "on"}};
+static const docsis_range our_sizes[] = {{0, 4}};
+static const docsis_mib_syntax our_index[] = {
+    {"ourName", DOCSIS_MIB_OCTETSTR}, {"ourState", DOCSIS_MIB_INTEGER, NULL, 0, our_states, 2}
+};
+static const docsis_mib_object our_objects[] = {
+    {{"ourThing", DOCSIS_MIB_INTEGER, NULL, 0, our_states, 2}, "OUR-MIB", our_thing, 8},
+    {{"ourColumn", DOCSIS_MIB_OCTETSTR, our_sizes, 1}, "OUR-MIB", our_column, 10, our_index, 2},
+    {{"sysContact", DOCSIS_MIB_OCTETSTR}, "OUR-MIB", our_contact, 8},
+    {{"pktcMtaDevEnabled", DOCSIS_MIB_INTEGER}, "OUR-IETF-MIB", our_contact, 8}
+};
 
-    if (length != 8 || memcmp(label, "ourThing", 8) != 0)
-        return 0;
-    memcpy(arcs, own, sizeof(own));
-    return 8;
+static const docsis_mib_object *own_by_name(void *context, const char *name, size_t length, int n)
+{
+    for (int i = 0; i < 4; i++) {
+        if (strlen(our_objects[i].syntax.name) == length &&
+            memcmp(our_objects[i].syntax.name, name, length) == 0 && n-- == 0)
+            return &our_objects[i];
+    }
+    return NULL;
 }
 
-static const char *own_label(void *context, const uint32_t *arcs, int count, int *used)
+static const docsis_mib_object *own_by_oid(void *context, const uint32_t *arcs, int count)
 {
-    if (count < 8 || arcs[6] != 99999)
-        return NULL;
-    *used = 8;
-    return "ourThing";
+    for (int i = 0; i < 4; i++) {
+        if (count >= our_objects[i].arc_count &&
+            memcmp(our_objects[i].arcs, arcs, our_objects[i].arc_count * sizeof(*arcs)) == 0)
+            return &our_objects[i];
+    }
+    return NULL;
 }
 
 static void oid(const char *text, const docsis_options *options, const char *expected)
@@ -207,7 +297,7 @@ static void oid(const char *text, const docsis_options *options, const char *exp
 static void test_oids(void)
 {
     docsis_options ietf = {.profile = DOCSIS_PROFILE_IETF};
-    docsis_mib_overlay overlay = {.resolve = own_resolve, .label_of = own_label};
+    docsis_mib_overlay overlay = {.by_name = own_by_name, .by_oid = own_by_oid};
     docsis_options with_overlay = {.mib = &overlay};
     uint32_t arcs[] = {1, 3, 6, 1, 4, 1, 99999, 1, 7};
 
@@ -227,6 +317,41 @@ static void test_oids(void)
     oid("sysContact.0.noSuch", NULL, NULL);
     oid("ourThing.7", NULL, NULL);
     oid("ourThing.7", &with_overlay, ".1.3.6.1.4.1.99999.1.7");
+    oid("OUR-MIB::ourThing.7", &with_overlay, ".1.3.6.1.4.1.99999.1.7");
+    oid("OTHER-MIB::ourThing.7", &with_overlay, NULL);
+    oid("enterprises.99999.1.7", &with_overlay, ".1.3.6.1.4.1.99999.1.7");
+    oid("ourColumn.\"ab\".on", &with_overlay, ".1.3.6.1.4.1.99999.2.1.3.2.97.98.2");
+    oid("ourColumn.2.97.98.off", &with_overlay, ".1.3.6.1.4.1.99999.2.1.3.2.97.98.1");
+    oid("ourColumn.\"ab\".up", &with_overlay, NULL);
+    oid("sysContact.0", &with_overlay, ".1.3.6.1.4.1.99999.4.0");
+    oid("SNMPv2-MIB::sysContact.0", &with_overlay, ".1.3.6.1.2.1.1.4.0");
+    oid("pktcMtaDevEnabled.0", &with_overlay, ".1.3.6.1.4.1.4491.2.2.1.1.1.7.0");
+    with_overlay.profile = DOCSIS_PROFILE_IETF;
+    oid("pktcMtaDevEnabled.0", &with_overlay, ".1.3.6.1.4.1.99999.4.0");
+    with_overlay.profile = DOCSIS_PROFILE_EXCENTIS;
+    oid("pktcMtaDevEnabled.0", &with_overlay, ".1.3.6.1.4.1.4491.2.2.1.1.1.7.0");
+    oid("PKTC-IETF-MTA-MIB::pktcMtaDevEnabled.0", NULL, ".1.3.6.1.2.1.140.1.1.6.0");
+    oid("PKTC-MTA-MIB::pktcMtaDevEnabled.0", &ietf, ".1.3.6.1.4.1.4491.2.2.1.1.1.7.0");
+    oid("A::", NULL, NULL);
+    oid("::a", NULL, NULL);
+    tap_ok(parse("Main { SnmpMibObject ourThing.0 Integer on; }", &with_overlay) &&
+           parse("Main { SnmpMibObject .1.3.6.1.4.1.99999.1.0 Integer on; }", &with_overlay),
+           "labels of an overlay's object");
+    tap_ok(!parse("Main { SnmpMibObject ourColumn.1.97.1 String \"12345\"; }", &with_overlay) &&
+           error.code == DOCSIS_OUT_OF_RANGE, "sizes of an overlay's object: %s", error.message);
+    with_overlay.warn = ietf.warn = on_warning;
+    warnings = 0;
+    tap_ok(parse("Main { SnmpMibObject pktcMtaDevEnabled.0 Integer 1; }", &ietf) && warnings == 1 &&
+           last_warning.code == DOCSIS_AMBIGUOUS && last_warning.column == 22 &&
+           strcmp(last_warning.symbol, "pktcMtaDevEnabled") == 0 &&
+           strstr(last_warning.detail, "Taken is PKTC-IETF-MTA-MIB::pktcMtaDevEnabled "
+                  "(1.3.6.1.2.1.140.1.1.6); another is PKTC-MTA-MIB::") != NULL,
+           "an ambiguous name: %s", last_warning.detail);
+    warnings = 0;
+    tap_ok(parse("Main { SnmpMibObject PKTC-MTA-MIB::pktcMtaDevEnabled.0 Integer 1; }", &ietf) &&
+           warnings == 0, "with its module it is not");
+    tap_ok(parse("Main { SnmpMibObject sysContact.0 String \"1\"; }", &with_overlay) &&
+           warnings == 1, "a name of the overlay and of the facts is ambiguous");
     out.length = 0;
     tap_ok(docsis_oid_text(arcs, 9, DOCSIS_OID_NAMES, &overlay, &out) && out.length == 10 &&
            memcmp(out.data, "ourThing.7", 10) == 0, "an overlay's name");
@@ -411,6 +536,9 @@ int main(void)
     test_refusals();
     test_limits();
     test_own_forms();
+    test_forms_beyond();
+    test_labels();
+    test_raised_limits();
     test_binding();
     test_oids();
     test_reading();

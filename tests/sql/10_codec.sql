@@ -168,7 +168,7 @@ SELECT test.refused($$SELECT docsis.seal('Main { NetworkAccess 1; }', repeat('x'
 SELECT test.refused($$SELECT docsis.seal('Main { NetworkAccess 1; }', repeat('ö', 33))$$, '22023', 'shared secret is too long', '%66 bytes%', '%', 'a secret counts in bytes');
 SELECT lives_ok($$SELECT docsis.seal('Main { NetworkAccess 1; }', repeat('x', 64))$$, 'a secret of 64 bytes is fine');
 SELECT test.refused($$SELECT docsis.verify('Main { NetworkAccess 1; }', '')$$, '22023', 'shared secret is empty', '%', '%', 'an empty secret to verify with');
-SELECT test.refused($$SELECT docsis.parse('Main { NetworkAccess 1; }', 'bogus')$$, '22023', 'unknown MIB profile "bogus"', '%', '%cablelabs or ietf.', 'an unknown profile');
+SELECT test.refused($$SELECT docsis.parse('Main { NetworkAccess 1; }', 'bogus')$$, '22023', 'unknown MIB profile "bogus"', '%', '%cablelabs, ietf or excentis.', 'an unknown profile');
 SELECT test.refused($$SELECT docsis.encode('Main { NetworkAccess 1; }', 'secret', 'bogus')$$, '22023', 'unknown MIB profile "bogus"', '%', '%', 'in encode as well');
 SELECT test.refused($$SELECT docsis.text('Main { NetworkAccess 1; }', 'bogus')$$, '22023', 'unknown text style "bogus"', '%', 'Use native or docsis.', 'an unknown style');
 SELECT test.refused($$SELECT docsis.text('Main { NetworkAccess 1; }', 'native', 'bogus')$$, '22023', 'unknown form of object identifiers "bogus"', '%', '%iso.', 'an unknown form of OIDs');
