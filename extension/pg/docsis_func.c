@@ -1,5 +1,5 @@
 /*
- * SQL functions of the codec: parse, text, seal, verify, MTA hash, rows of TLVs, the dictionary.
+ * SQL functions of the codec: parse, encode, text, rows of TLVs, the dictionary.
  */
 #include "extension/pg/glue.h"
 
@@ -15,9 +15,6 @@ PG_FUNCTION_INFO_V1(nmsp_parse);
 PG_FUNCTION_INFO_V1(docsis_encode);
 PG_FUNCTION_INFO_V1(docsis_text);
 PG_FUNCTION_INFO_V1(nmsp_text);
-PG_FUNCTION_INFO_V1(docsis_seal_config);
-PG_FUNCTION_INFO_V1(docsis_verify_config);
-PG_FUNCTION_INFO_V1(docsis_mta);
 PG_FUNCTION_INFO_V1(docsis_tlvs);
 PG_FUNCTION_INFO_V1(docsis_dictionary);
 
@@ -75,8 +72,9 @@ docsis_encode(PG_FUNCTION_ARGS)
     nmsp_buffer_init(&out, 1024);
     if (!docsis_parse_text((const char *)BYTES(source), LENGTH(source), &options, &parsed,
                            &error) ||
-        !docsis_seal(parsed.data + VARHDRSZ, parsed.length - VARHDRSZ, secret, secret_length,
-                     options.allow_long_varbind ? DOCSIS_MIC_LONG_VARBIND : 0, &out, &error))
+        !docsis_seal_keyed(parsed.data + VARHDRSZ, parsed.length - VARHDRSZ,
+                           nmsp_key(secret, secret_length),
+                           options.allow_long_varbind ? DOCSIS_MIC_LONG_VARBIND : 0, &out, &error))
         nmsp_raise(&error, NULL, 0);
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }
@@ -131,73 +129,6 @@ Datum
 nmsp_text(PG_FUNCTION_ARGS)
 {
     return write_text(fcinfo, nmsp_mib_overlay(NULL));
-}
-
-/* docsis.seal(config, secret text, ipv6_address boolean) */
-Datum
-docsis_seal_config(PG_FUNCTION_ARGS)
-{
-    struct varlena *config = PG_GETARG_VARLENA_PP(0);
-    size_t secret_length;
-    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(1), &secret_length);
-    unsigned flags = PG_GETARG_BOOL(2) ? DOCSIS_MIC_IPV6_ADDRESS : 0;
-    docsis_buffer out;
-    docsis_error error;
-
-    nmsp_buffer_init(&out, LENGTH(config) + 48);
-    if (!docsis_seal(BYTES(config), LENGTH(config), secret, secret_length, flags, &out, &error))
-        nmsp_raise(&error, NULL, 0);
-    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
-}
-
-/* docsis.verify(config, secret text, ipv6_address boolean, OUT cm_mic, OUT cmts_mic) */
-Datum
-docsis_verify_config(PG_FUNCTION_ARGS)
-{
-    struct varlena *config = PG_GETARG_VARLENA_PP(0);
-    size_t secret_length;
-    const uint8_t *secret = nmsp_text_bytes(PG_GETARG_TEXT_PP(1), &secret_length);
-    unsigned flags = PG_GETARG_BOOL(2) ? DOCSIS_MIC_IPV6_ADDRESS : 0;
-    docsis_verification result;
-    docsis_error error;
-    TupleDesc desc;
-    Datum values[2];
-    bool nulls[2];
-
-    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row type");
-    if (!docsis_verify(BYTES(config), LENGTH(config), secret, secret_length, flags, &result,
-                       &error))
-        nmsp_raise(&error, NULL, 0);
-    values[0] = BoolGetDatum(result.cm_mic == DOCSIS_MIC_OK);
-    nulls[0] = result.cm_mic == DOCSIS_MIC_ABSENT;
-    values[1] = BoolGetDatum(result.cmts_mic == DOCSIS_MIC_OK);
-    nulls[1] = result.cmts_mic == DOCSIS_MIC_ABSENT;
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
-}
-
-/* docsis.mta(config, hash text) */
-Datum
-docsis_mta(PG_FUNCTION_ARGS)
-{
-    static const char *const names[] = {"none", "na", "eu", "ietf"};
-    struct varlena *config = PG_GETARG_VARLENA_PP(0);
-    char *hash = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    docsis_buffer out;
-    docsis_error error;
-    int kind;
-
-    for (kind = 0; kind < lengthof(names) && strcmp(hash, names[kind]) != 0; kind++)
-        ;
-    if (kind == lengthof(names))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("unknown hash of an MTA file \"%s\"", hash),
-                        errdetail("The hash says which provisioning flow the MTA follows."),
-                        errhint("Use none, na, eu or ietf.")));
-    nmsp_buffer_init(&out, LENGTH(config) + 48);
-    if (!docsis_mta_hash(BYTES(config), LENGTH(config), (docsis_mta_hash_kind)kind, &out, &error))
-        nmsp_raise(&error, NULL, 0);
-    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }
 
 /* Text of a buffer's contents, or NULL when a string in it is not valid in this database. */

@@ -40,6 +40,12 @@ docsis_options nmsp_parse_options(const char *profile, const char *limits);
 const uint8_t *nmsp_text_bytes(const text *t, size_t *length);
 const uint8_t *nmsp_utf8(const char *server, size_t length, size_t *utf8_length);
 
+/*
+ * The prepared key of a shared secret; valid until the next call. Raises 22023 when the secret is
+ * empty or too long.
+ */
+const docsis_key *nmsp_key(const uint8_t *secret, size_t length);
+
 /* Appends to a palloc'd buffer. */
 void nmsp_buffer_append(docsis_buffer *buffer, const char *data, size_t length);
 

@@ -263,7 +263,8 @@ seal(render_input *input, const char *body, size_t length)
     const uint8_t *secret = nmsp_utf8(input->secret.data, input->secret.length, &secret_length);
 
     nmsp_buffer_init(&out, length + 48);
-    if (!docsis_seal((const uint8_t *)body, length, secret, secret_length, 0, &out, &error))
+    if (!docsis_seal_keyed((const uint8_t *)body, length, nmsp_key(secret, secret_length),
+                           DOCSIS_MIC_EXTENDED, &out, &error))
         nmsp_raise(&error, NULL, 0);
     return nmsp_buffer_varlena(&out);
 }

@@ -8,27 +8,52 @@ COMMENT ON FUNCTION docsis.parse(bytea, text, text) IS
 CREATE FUNCTION docsis.encode(source bytea, secret text, profile text DEFAULT 'cablelabs', long_varbind boolean DEFAULT false, limits text DEFAULT 'current') RETURNS bytea
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 60 AS 'MODULE_PATHNAME', 'docsis_encode';
 COMMENT ON FUNCTION docsis.encode(bytea, text, text, boolean, text) IS
-'Text language to sealed file in one step. long_varbind: SNMP objects longer than 255 bytes in a CM file are written as TLV 64 with a two-byte length, as the docsis tool does (a CMTS takes TLV 64 for static multicast). Errors: as docsis.parse and docsis.seal.';
+'Text language to sealed file in one step. long_varbind: SNMP objects longer than 255 bytes in a CM file are written as TLV 64 with a two-byte length, as the docsis tool does (a CMTS takes TLV 64 for static multicast). An Extended CMTS MIC (43.6) stays as the text has it. Errors: as docsis.parse and docsis.seal.';
 
 CREATE FUNCTION docsis.text(config docsis.config, style text DEFAULT 'native', oid text DEFAULT 'names') RETURNS text
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_text';
 COMMENT ON FUNCTION docsis.text(docsis.config, text, text) IS
 'Value to text. style native reads back to the same bytes; style docsis is laid out as the docsis tool''s decoder does. oid: names, numeric or iso. Bytes of strings that are not UTF-8 are shown as \xHH. Errors: 22023 unknown style or form.';
 
-CREATE FUNCTION docsis.seal(config docsis.config, secret text, ipv6_address boolean DEFAULT false) RETURNS docsis.config
+CREATE FUNCTION docsis.seal(config docsis.config, secret text, ipv6_address boolean DEFAULT false, extended text DEFAULT 'keep') RETURNS docsis.config
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_seal_config';
-COMMENT ON FUNCTION docsis.seal(docsis.config, text, boolean) IS
-'Adds CM MIC (6), CMTS MIC (7, HMAC-MD5 with the CMTS''s secret of 1 to 64 bytes), end-of-data and padding; old ones are replaced. An MTA file is returned as it is. ipv6_address: TLV 59 stands in the place of 20 in the CMTS MIC when present (MULPI 4.0). Source: MULPI Annex D.1.3, D.2. Errors: 22023 when the secret is empty or too long.';
+COMMENT ON FUNCTION docsis.seal(docsis.config, text, boolean, text) IS
+'Adds CM MIC (6), CMTS MIC (7, HMAC-MD5 with the CMTS''s secret of 1 to 64 bytes), end-of-data and padding; old ones are replaced, and sealing twice is sealing once. An MTA file is returned as it is. ipv6_address: TLV 59 stands in the place of 20 in the CMTS MIC when present (MULPI 4.0). extended: what becomes of the Extended CMTS MIC (43.6, HMAC-MD5). keep: one that the config holds is computed, in its form and with its bitmap; none: it stays as it stands; explicit, implicit: it is made anew in that form, with a bitmap of the settings that a modem passes on to the CMTS, as the last setting. In the implicit form TLV 7 carries the extended digest. Source: MULPI Annex C.1.1.18.1.6, D.1.3, D.2. Errors: 22023 when the secret is empty or too long, or 43.6 makes no sense; 0A000 when it is of another kind (MMH, vendor).';
 
-CREATE FUNCTION docsis.verify(config docsis.config, secret text, ipv6_address boolean DEFAULT false, OUT cm_mic boolean, OUT cmts_mic boolean)
+CREATE FUNCTION docsis.verify(config docsis.config, secret text, ipv6_address boolean DEFAULT false, OUT cm_mic boolean, OUT cmts_mic boolean, OUT extended_cmts_mic boolean)
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_verify_config';
 COMMENT ON FUNCTION docsis.verify(docsis.config, text, boolean) IS
-'Checks both MICs: true right, false wrong, null absent. Source: MULPI Annex D.2. Errors: 22023 when the secret is empty or longer than 64 bytes.';
+'Checks the MICs: true right, false wrong, null absent. cmts_mic is TLV 7 as the MIC of DOCSIS 1.0 to 2.0. A config with an implicit Extended CMTS MIC (43.6 without a digest of its own) has none: TLV 7 is then checked as the extended digest, cmts_mic is null and extended_cmts_mic says whether it is right. extended_cmts_mic is null as well for kinds other than HMAC-MD5. Source: MULPI Annex D.2. Errors: 22023 when the secret is empty or longer than 64 bytes.';
 
-CREATE FUNCTION docsis.mta(config docsis.config, hash text DEFAULT 'none') RETURNS docsis.config
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_mta';
-COMMENT ON FUNCTION docsis.mta(docsis.config, text) IS
-'An MTA file with its SHA-1 in the varbind that the provisioning flow asks for: na (CableLabs), eu (EuroPacketCable), ietf (RFC 4682) or none. Errors: 22023 unknown hash or no MTA file.';
+CREATE FUNCTION docsis.mta(config docsis.config, hash text DEFAULT 'none', dialplan docsis.config DEFAULT NULL) RETURNS docsis.config
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_mta';
+COMMENT ON FUNCTION docsis.mta(docsis.config, text, docsis.config) IS
+'An MTA file with its SHA-1 in the varbind that the provisioning flow asks for: na (CableLabs), eu (EuroPacketCable), ietf (RFC 4682) or none. dialplan: what docsis.dialplan gives, put in before the closing delimiter and the hash; one that was there is replaced. Errors: 22023 unknown hash or no MTA file.';
+
+CREATE FUNCTION docsis.dialplan(plan bytea, form text DEFAULT 'option') RETURNS docsis.config
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_dialplan_config';
+COMMENT ON FUNCTION docsis.dialplan(bytea, text) IS
+'A dial plan (digit map) as the varbind pktcEUERSTDMValue.1, in an MTA file that holds nothing else; for docsis.mta. form option: the bytes that the docsis tool''s option -dialplan writes, always TLV 64; digitmap: those of its statement DigitMap, TLV 11, or 64 when long. Errors: 22023 empty, longer than 65,000 bytes (digitmap: 8,192), or unknown form.';
+
+CREATE FUNCTION docsis.dialplan(plan text, form text DEFAULT 'option') RETURNS docsis.config
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN docsis.dialplan(pg_catalog.convert_to(plan, 'UTF8'), form);
+COMMENT ON FUNCTION docsis.dialplan(text, text) IS 'The same for a dial plan given as text.';
+
+CREATE FUNCTION docsis.with_download(config docsis.config, sent_at timestamptz DEFAULT NULL, modem inet DEFAULT NULL) RETURNS docsis.config
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 20 AS 'MODULE_PATHNAME', 'docsis_with_download';
+COMMENT ON FUNCTION docsis.with_download(docsis.config, timestamptz, inet) IS
+'The settings of a CM file with what a provisioning server adds at download, to be sealed after: TFTP timestamp (19) and address of the modem (20, or 59 for IPv6), in the place of those that it has. Null: that one stays as it is. Source: MULPI Annex C.1.1.8, C.1.1.9, C.1.1.10. Errors: 22023 an MTA file; 22008 a time that 32 bits do not hold.';
+
+CREATE FUNCTION docsis.cvc(certificate bytea, cosigner boolean DEFAULT false) RETURNS docsis.config
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'docsis_cvc';
+COMMENT ON FUNCTION docsis.cvc(bytea, boolean) IS
+'The code verification certificate of a manufacturer (TLV 32) or co-signer (33) as settings of 254 bytes each. certificate: DER of an X.509 certificate, or a PKCS#7 SignedData with it, as a code file begins with (what follows is ignored). Of several certificates it is the one that issued none of the others. Nothing is verified: modems do that. Source: MULPI Annex C.1.2.10, C.1.2.11. Errors: 22P03 no certificate in DER; 22023 more than one such certificate.';
+
+CREATE FUNCTION docsis.cvc_chain(certificates bytea, cosigner boolean DEFAULT false) RETURNS docsis.config
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'docsis_cvc_chain';
+COMMENT ON FUNCTION docsis.cvc_chain(bytea, boolean) IS
+'A certificate and its issuers as the CVC chain of a manufacturer (TLV 81) or co-signer (82): a PKCS#7 SignedData that holds certificates only, in settings of 254 bytes each. certificates: two or more X.509 certificates in DER one behind the other, or a PKCS#7 SignedData. Source: MULPI Annex C.1.2.21, C.1.2.22. Errors: 22P03 no certificates in DER; 22023 a single one.';
 
 CREATE FUNCTION docsis.tlvs(config docsis.config, OUT path text, OUT name text, OUT type text, OUT value text,
     OUT "offset" int, OUT length int, OUT depth int, OUT data bytea) RETURNS SETOF record

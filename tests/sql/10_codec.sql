@@ -90,10 +90,10 @@ RESET enable_seqscan;
 SELECT is(docsis.seal('Main { NetworkAccess 1; MaxCPE 5; }', 'secret')::bytea, docsis.encode('Main { NetworkAccess 1; MaxCPE 5; }', 'secret'), 'seal and encode agree');
 SELECT is(docsis.seal(docsis.seal('Main { NetworkAccess 1; }', 'old'), 'secret'), docsis.seal('Main { NetworkAccess 1; }', 'secret'), 'a seal is replaced');
 SELECT is(octet_length(docsis.seal('Main { NetworkAccess 1; }', 'secret')) % 4, 0, 'a sealed file is padded to four bytes');
-SELECT results_eq($$SELECT * FROM docsis.verify((SELECT config FROM sample WHERE name = 'sealed'), 'secret')$$, 'VALUES (true, true)', 'the right secret verifies');
-SELECT results_eq($$SELECT * FROM docsis.verify((SELECT config FROM sample WHERE name = 'sealed'), 'other')$$, 'VALUES (true, false)', 'a wrong one fails the CMTS MIC only');
-SELECT results_eq($$SELECT * FROM docsis.verify(docsis.config(set_byte((SELECT config::bytea FROM sample WHERE name = 'sealed'), 2, 0)), 'secret')$$, 'VALUES (false, false)', 'a changed byte fails both');
-SELECT results_eq($$SELECT * FROM docsis.verify('Main { NetworkAccess 1; }', 'secret')$$, 'VALUES (NULL::boolean, NULL::boolean)', 'absent is null');
+SELECT results_eq($$SELECT * FROM docsis.verify((SELECT config FROM sample WHERE name = 'sealed'), 'secret')$$, 'VALUES (true, true, NULL::boolean)', 'the right secret verifies');
+SELECT results_eq($$SELECT * FROM docsis.verify((SELECT config FROM sample WHERE name = 'sealed'), 'other')$$, 'VALUES (true, false, NULL::boolean)', 'a wrong one fails the CMTS MIC only');
+SELECT results_eq($$SELECT * FROM docsis.verify(docsis.config(set_byte((SELECT config::bytea FROM sample WHERE name = 'sealed'), 2, 0)), 'secret')$$, 'VALUES (false, false, NULL::boolean)', 'a changed byte fails both');
+SELECT results_eq($$SELECT * FROM docsis.verify('Main { NetworkAccess 1; }', 'secret')$$, 'VALUES (NULL::boolean, NULL::boolean, NULL::boolean)', 'absent is null');
 SELECT is(docsis.seal((SELECT config FROM sample WHERE name = 'mta'), 'secret'), (SELECT config FROM sample WHERE name = 'mta'), 'an MTA file is left as it is');
 SELECT is(docsis.seal(NULL, 'secret'), NULL, 'null in, null out');
 SELECT is((SELECT encode(data, 'hex') FROM docsis.tlvs(docsis.seal('Main { NetworkAccess 1; }', 'DOCSIS')) WHERE name = 'CmMic'),
