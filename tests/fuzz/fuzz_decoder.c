@@ -37,20 +37,24 @@ static bool walk(const uint8_t *data, size_t size, bool skip)
     return next == 0;
 }
 
-/* Names of a MIB that is not built in. */
-static const char *label_of(void *context, const uint32_t *arcs, int count, int *used)
+/* An object of a MIB that is not built in: the first seven arcs of every other OID. */
+static const docsis_mib_object *by_oid(void *context, const uint32_t *arcs, int count)
 {
+    static uint32_t own[7];
+    static const docsis_mib_object object = {.syntax = {.name = "fuzzedObject"}, .arcs = own,
+                                             .arc_count = 7};
+
     (void) context;
     if (count < 7 || arcs[6] % 2 == 0)
         return NULL;
-    *used = 7;
-    return "fuzzedObject";
+    memcpy(own, arcs, sizeof(own));
+    return &object;
 }
 
 /* Text of the docsis style is for people: it is made of every config, in every form. */
 static void show(const uint8_t *data, size_t size, uint32_t draw, bool formed)
 {
-    docsis_mib_overlay mib = {.label_of = label_of};
+    docsis_mib_overlay mib = {.by_oid = by_oid};
     docsis_text_options options = {.style = DOCSIS_STYLE_DOCSIS, .oid_form = draw % 3,
                                    .body_only = draw >> 2 & 1, .valid_utf8 = draw >> 3 & 1};
     fuzz_buffer text = fuzz_buffer_new(FUZZ_LIMIT);
@@ -100,7 +104,10 @@ static void check_seal(const uint8_t *data, size_t size, unsigned flags)
         } else {
             MUST(v.cm_mic == DOCSIS_MIC_OK && v.cmts_mic == DOCSIS_MIC_OK);
             MUST(s->length % 4 == 0);
-            if (flags & DOCSIS_MIC_EXTENDED)
+            if (flags & (DOCSIS_MIC_EXPLICIT | DOCSIS_MIC_IMPLICIT))
+                MUST(v.extended_mic == DOCSIS_MIC_OK &&
+                     v.extended_implicit == !(flags & DOCSIS_MIC_EXPLICIT));
+            else if (flags & DOCSIS_MIC_EXTENDED)
                 MUST(v.extended_mic == DOCSIS_MIC_OK || v.extended_mic == DOCSIS_MIC_ABSENT);
             MUST(docsis_seal(s->data, s->length, secret, 6, flags, &again.buffer, &error));
             MUST(fuzz_equal(&again.buffer, s->data, s->length));
@@ -130,6 +137,68 @@ static void check_mta_hash(const uint8_t *data, size_t size)
     }
 }
 
+/* What is added at download is there once; adding it again changes nothing. */
+static void check_download(const uint8_t *data, size_t size, uint32_t draw)
+{
+    docsis_download download = {.has_timestamp = draw >> 3 & 1, .timestamp = draw,
+                                .address_length = (draw >> 4 & 1) * (draw >> 5 & 1 ? 4 : 16)};
+    fuzz_buffer out = fuzz_buffer_new(FUZZ_LIMIT), again = fuzz_buffer_new(FUZZ_LIMIT);
+    docsis_error error;
+
+    if (!docsis_put_download(data, size, &download, &out.buffer, &error)) {
+        MUST(out.buffer.length == 0);
+        fuzz_check_error(&error, false, size);
+    } else {
+        MUST(docsis_check(out.buffer.data, out.buffer.length, &error));
+        MUST(docsis_put_download(out.buffer.data, out.buffer.length, &download, &again.buffer,
+                                 &error));
+        MUST(fuzz_equal(&again.buffer, out.buffer.data, out.buffer.length));
+    }
+    fuzz_buffer_free(&out);
+    fuzz_buffer_free(&again);
+}
+
+/* The bytes as a dial plan in an MTA config of its own, and put into what they are themselves. */
+static void check_dialplan(const uint8_t *data, size_t size, uint32_t draw)
+{
+    fuzz_buffer plan = fuzz_buffer_new(FUZZ_LIMIT), out = fuzz_buffer_new(FUZZ_LIMIT);
+    fuzz_buffer again = fuzz_buffer_new(FUZZ_LIMIT);
+    docsis_error error;
+
+    if (docsis_dialplan(data, size, (docsis_dialplan_form) (draw >> 6 & 1), &plan.buffer, &error)) {
+        const docsis_buffer *p = &plan.buffer;
+
+        MUST(docsis_check(p->data, p->length, &error));
+        if (docsis_mta_dialplan(data, size, p->data, p->length, &out.buffer, &error)) {
+            MUST(docsis_check(out.buffer.data, out.buffer.length, &error));
+            MUST(docsis_mta_dialplan(out.buffer.data, out.buffer.length, p->data, p->length,
+                                     &again.buffer, &error));
+            MUST(fuzz_equal(&again.buffer, out.buffer.data, out.buffer.length));
+        } else {
+            MUST(out.buffer.length == 0);
+        }
+    }
+    fuzz_buffer_free(&plan);
+    fuzz_buffer_free(&out);
+    fuzz_buffer_free(&again);
+}
+
+/* Certificates out of anything: TLVs, or an error. */
+static void check_certificates(const uint8_t *data, size_t size, uint32_t draw)
+{
+    fuzz_buffer out = fuzz_buffer_new(FUZZ_LIMIT);
+    docsis_error error;
+
+    if (docsis_put_cvc(data, size, (docsis_cvc_kind) (draw >> 7 & 1), draw >> 8 & 1, &out.buffer,
+                       &error)) {
+        MUST(docsis_check(out.buffer.data, out.buffer.length, &error));
+    } else {
+        MUST(out.buffer.length == 0);
+        MUST(error.message[0] != '\0');
+    }
+    fuzz_buffer_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t draw = fuzz_draw(data, size);
@@ -145,7 +214,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(walk(data, size, true) == formed);
     show(data, size, draw, formed);
     MUST(docsis_verify(data, size, secret, 6, 0, &v, &error) == formed);
-    check_seal(data, size, draw >> 9 & 7);
+    check_seal(data, size, draw >> 9 & 0x1f);
+    check_download(data, size, draw);
+    check_dialplan(data, size, draw);
+    check_certificates(data, size, draw);
     check_mta_hash(data, size);
     if (formed) {
         fuzz_round_trip(data, size, docsis_write_text, &native, docsis_parse_text, profile);

@@ -4,21 +4,27 @@
  */
 #include "fuzz.h"
 
-/* Labels of an operator's own MIB: those that begin with x, and an answer without sense for y. */
-static int resolve(void *context, const char *label, size_t length, uint32_t arcs[DOCSIS_MAX_ARCS])
+/* Names of an operator's own MIB: those that begin with x, and an answer without sense for y. */
+static const docsis_mib_object *by_name(void *context, const char *name, size_t length, int n)
 {
+    static const uint32_t sense[7] = {1, 3, 6, 6, 6, 6, 6};
+    static uint32_t none[DOCSIS_MAX_ARCS] = {1, 3};
+    static const docsis_mib_object x = {.syntax = {.name = "x"}, .arcs = sense, .arc_count = 7};
+    static const docsis_mib_object y = {.syntax = {.name = "y"}, .arcs = none,
+                                        .arc_count = DOCSIS_MAX_ARCS};
+
     (void) context;
-    if (length == 0 || (label[0] != 'x' && label[0] != 'y'))
-        return 0;
-    for (int i = 0; i < DOCSIS_MAX_ARCS; i++)
-        arcs[i] = i == 0 ? 1 : i == 1 ? 3 : label[0] == 'x' ? 6 : UINT32_MAX;
-    return label[0] == 'x' ? 7 : DOCSIS_MAX_ARCS;
+    if (length == 0 || n > 0 || (name[0] != 'x' && name[0] != 'y'))
+        return NULL;
+    for (int i = 2; i < DOCSIS_MAX_ARCS; i++)
+        none[i] = UINT32_MAX;
+    return name[0] == 'x' ? &x : &y;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t draw = fuzz_draw(data, size);
-    docsis_mib_overlay mib = {.resolve = resolve};
+    docsis_mib_overlay mib = {.by_name = by_name};
     int warnings = 0;
     docsis_options options = {.profile = draw & 1 ? DOCSIS_PROFILE_IETF : DOCSIS_PROFILE_CABLELABS,
                               .warn = fuzz_warn, .warn_context = &warnings,
