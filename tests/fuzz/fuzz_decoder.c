@@ -41,8 +41,8 @@ static bool walk(const uint8_t *data, size_t size, bool skip)
 static const docsis_mib_object *by_oid(void *context, const uint32_t *arcs, int count)
 {
     static uint32_t own[7];
-    static const docsis_mib_object object = {.syntax = {.name = "fuzzedObject"}, .arcs = own,
-                                             .arc_count = 7};
+    static const docsis_mib_object object = {.syntax = {.name = "fuzzedObject"}, .module = "X",
+                                             .arcs = own, .arc_count = 7};
 
     (void) context;
     if (count < 7 || arcs[6] % 2 == 0)

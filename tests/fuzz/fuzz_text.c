@@ -9,8 +9,9 @@ static const docsis_mib_object *by_name(void *context, const char *name, size_t 
 {
     static const uint32_t sense[7] = {1, 3, 6, 6, 6, 6, 6};
     static uint32_t none[DOCSIS_MAX_ARCS] = {1, 3};
-    static const docsis_mib_object x = {.syntax = {.name = "x"}, .arcs = sense, .arc_count = 7};
-    static const docsis_mib_object y = {.syntax = {.name = "y"}, .arcs = none,
+    static const docsis_mib_object x = {.syntax = {.name = "x"}, .module = "X", .arcs = sense,
+                                        .arc_count = 7};
+    static const docsis_mib_object y = {.syntax = {.name = "y"}, .module = "Y", .arcs = none,
                                         .arc_count = DOCSIS_MAX_ARCS};
 
     (void) context;
