@@ -105,6 +105,53 @@ static inline void fuzz_warn(void *context, const docsis_error *warning)
     ++*(int *) context;
 }
 
+/* ---- MIB objects that are not built in: those whose name begins with x ------ */
+
+static const docsis_range fuzz_ranges[] = {{-3, 5}, {100, 100}};
+static const docsis_enum fuzz_enums[] = {{1, "on"}, {2, "off"}, {-1, "other-one"}};
+static const docsis_mib_syntax fuzz_index[] = {
+    {.name = "xIndex", .type = DOCSIS_MIB_INTEGER32, .ranges = fuzz_ranges, .range_count = 2},
+    {.name = "xName", .type = DOCSIS_MIB_OCTETSTR}
+};
+static const uint32_t fuzz_arcs[3][9] = {{1, 3, 6, 1, 4, 1, 99999, 1, 1},
+                                         {1, 3, 6, 1, 4, 1, 99999, 1, 2},
+                                         {1, 3, 6, 1, 4, 1, 99999, UINT32_MAX, 0}};
+static const uint32_t fuzz_long[DOCSIS_MAX_ARCS] = {1, 3, 6, 1, UINT32_MAX};
+static const docsis_mib_object fuzz_objects[] = {
+    {{"xLong", DOCSIS_MIB_COUNTER64, NULL, 0, NULL, 0}, "X-MIB", fuzz_long, DOCSIS_MAX_ARCS,
+     NULL, 0, false},
+    {{"xNumber", DOCSIS_MIB_INTEGER, fuzz_ranges, 2, fuzz_enums, 3}, "X-MIB", fuzz_arcs[0], 9,
+     NULL, 0, false},
+    {{"xColumn", DOCSIS_MIB_OCTETSTR, fuzz_ranges, 2, NULL, 0}, "X-MIB", fuzz_arcs[1], 9,
+     fuzz_index, 2, true},
+    {{"xColumn", DOCSIS_MIB_OBJECTID, NULL, 0, NULL, 0}, "X-IETF-MIB", fuzz_arcs[2], 9,
+     fuzz_index, 1, false}
+};
+
+#define FUZZ_OBJECTS ((int) (sizeof(fuzz_objects) / sizeof(fuzz_objects[0])))
+
+static const docsis_mib_object *fuzz_by_name(void *context, const char *name, size_t length, int n)
+{
+    (void) context;
+    for (int i = 0; i < FUZZ_OBJECTS; i++)
+        if (strlen(fuzz_objects[i].syntax.name) == length &&
+            memcmp(fuzz_objects[i].syntax.name, name, length) == 0 && n-- == 0)
+            return &fuzz_objects[i];
+    return NULL;
+}
+
+static const docsis_mib_object *fuzz_by_oid(void *context, const uint32_t *arcs, int count)
+{
+    (void) context;
+    for (int i = 0; i < FUZZ_OBJECTS; i++)
+        if (count >= fuzz_objects[i].arc_count &&
+            memcmp(arcs, fuzz_objects[i].arcs, (size_t) fuzz_objects[i].arc_count * 4) == 0)
+            return &fuzz_objects[i];
+    return NULL;
+}
+
+static const docsis_mib_overlay fuzz_mib = {fuzz_by_name, fuzz_by_oid, NULL};
+
 typedef bool (*fuzz_writer)(const uint8_t *, size_t, const docsis_text_options *, docsis_buffer *,
                             docsis_error *);
 typedef bool (*fuzz_reader)(const char *, size_t, const docsis_options *, docsis_buffer *,

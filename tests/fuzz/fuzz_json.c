@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t draw = fuzz_draw(data, size);
     int warnings = 0;
-    docsis_options options = {.profile = draw & 1 ? DOCSIS_PROFILE_IETF : DOCSIS_PROFILE_CABLELABS,
-                              .warn = fuzz_warn, .warn_context = &warnings};
+    docsis_options options = {.profile = draw % 3, .warn = fuzz_warn, .warn_context = &warnings,
+                              .limits = draw >> 3 & 1, .mib = draw & 4 ? &fuzz_mib : NULL};
     docsis_options with_long = options;
     fuzz_buffer out = fuzz_buffer_new(FUZZ_LIMIT);
     fuzz_buffer tight = fuzz_buffer_new(draw >> 4 & 127);

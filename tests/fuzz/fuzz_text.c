@@ -4,32 +4,36 @@
  */
 #include "fuzz.h"
 
-/* Names of an operator's own MIB: those that begin with x, and an answer without sense for y. */
-static const docsis_mib_object *by_name(void *context, const char *name, size_t length, int n)
+/* The text as an OID: what is one comes back from its numbers, and can be shown with names. */
+static void check_oid(const char *text, size_t size, const docsis_options *options, uint32_t draw)
 {
-    static const uint32_t sense[7] = {1, 3, 6, 6, 6, 6, 6};
-    static uint32_t none[DOCSIS_MAX_ARCS] = {1, 3};
-    static const docsis_mib_object x = {.syntax = {.name = "x"}, .module = "X", .arcs = sense,
-                                        .arc_count = 7};
-    static const docsis_mib_object y = {.syntax = {.name = "y"}, .module = "Y", .arcs = none,
-                                        .arc_count = DOCSIS_MAX_ARCS};
+    uint32_t arcs[DOCSIS_MAX_ARCS], again[DOCSIS_MAX_ARCS];
+    int count, again_count;
+    fuzz_buffer out = fuzz_buffer_new(FUZZ_LIMIT);
+    docsis_error error;
 
-    (void) context;
-    if (length == 0 || n > 0 || (name[0] != 'x' && name[0] != 'y'))
-        return NULL;
-    for (int i = 2; i < DOCSIS_MAX_ARCS; i++)
-        none[i] = UINT32_MAX;
-    return name[0] == 'x' ? &x : &y;
+    if (docsis_oid_parse(text, size, options, arcs, &count, &error)) {
+        MUST(count >= 0 && count <= DOCSIS_MAX_ARCS);
+        MUST(docsis_oid_text(arcs, count, DOCSIS_OID_NUMERIC, NULL, &out.buffer));
+        if (count > 0) {
+            MUST(docsis_oid_parse((char *) out.buffer.data, out.buffer.length, options, again,
+                                  &again_count, &error));
+            MUST(again_count == count && memcmp(arcs, again, (size_t) count * 4) == 0);
+        }
+        out.buffer.length = 0;
+        MUST(docsis_oid_text(arcs, count, draw % 3, draw & 64 ? &fuzz_mib : NULL, &out.buffer));
+    } else {
+        MUST(error.message[0] != '\0');
+    }
+    fuzz_buffer_free(&out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint32_t draw = fuzz_draw(data, size);
-    docsis_mib_overlay mib = {.by_name = by_name};
     int warnings = 0;
-    docsis_options options = {.profile = draw & 1 ? DOCSIS_PROFILE_IETF : DOCSIS_PROFILE_CABLELABS,
-                              .warn = fuzz_warn, .warn_context = &warnings,
-                              .mib = draw & 2 ? &mib : NULL};
+    docsis_options options = {.profile = draw % 3, .warn = fuzz_warn, .warn_context = &warnings,
+                              .limits = draw >> 3 & 1, .mib = draw & 4 ? &fuzz_mib : NULL};
     docsis_options with_long = options;
     fuzz_buffer out = fuzz_buffer_new(FUZZ_LIMIT);
     fuzz_buffer tight = fuzz_buffer_new(draw >> 4 & 127);
@@ -56,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     with_long.allow_long_varbind = true;
     out.buffer.length = 0;
     docsis_parse_text((const char *) data, size, &with_long, &out.buffer, &error);
+    if (size < 200)
+        check_oid((const char *) data, size, &options, draw >> 16);
     fuzz_buffer_free(&out);
     fuzz_buffer_free(&tight);
     return 0;
