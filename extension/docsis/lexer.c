@@ -61,7 +61,7 @@ const char *docsis_token_name(docsis_token_kind kind)
         "a list of IPv4 addresses", "a hex string", "a MAC address", "a MAC address and mask",
         "an IPv4 address with port", "an IPv6 address", "a list of IPv6 addresses",
         "an IPv6 address with port or prefix length", "a list of IPv6 prefixes", "an OID",
-        "a word", "a number", "a string", "a label with its number"
+        "a word", "a number", "a string", "a label of an enumeration"
     };
 
     return names[kind];
@@ -264,17 +264,27 @@ static void scan_ip6_forms(docsis_token *token, const char *p, const char *end)
         offer(token, DOCSIS_TOK_IP6_SLASHES, scan_list(slash, end, scan_ip6_slash));
 }
 
-/* label(number) of an enumeration; a label may hold hyphens. */
+/*
+ * label(number) of an enumeration, or a label with hyphens inside. Before a digit a hyphen
+ * is a minus: a word and a number may stand without a blank between them.
+ */
 static const char *scan_enum(const char *p, const char *end)
 {
-    while (p < end && is_label(*p))
+    const char *label = NULL;
+
+    while (p < end && is_alnum(*p))
         p++;
+    while (end - p > 1 && *p == '-' && is_letter(p[1])) {
+        for (p++; p < end && is_alnum(*p); p++)
+            ;
+        label = p;
+    }
     if (p == end || *p++ != '(')
-        return NULL;
+        return label;
     if (p < end && *p == '-')
         p++;
     p = scan_digits(p, end);
-    return p != NULL && p < end && *p == ')' ? p + 1 : NULL;
+    return p != NULL && p < end && *p == ')' ? p + 1 : label;
 }
 
 /* All the tokens that begin with a letter, a digit, a dot, a colon or a minus. */
@@ -305,7 +315,7 @@ static bool scan_word(docsis_token *token, const char *p, const char *end)
         for (match = p; match < end && is_alnum(*match); match++)
             ;
         offer(token, DOCSIS_TOK_WORD, match);
-        if (match < end && (*match == '(' || *match == '-' || *match == '_'))
+        if (match < end && (*match == '(' || *match == '-'))
             offer(token, DOCSIS_TOK_LABEL, scan_enum(p, end));
     }
     offer(token, DOCSIS_TOK_INT, scan_digits(*p == '-' ? p + 1 : p, end));

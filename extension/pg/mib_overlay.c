@@ -32,7 +32,8 @@
 /* Every name is qualified: it runs as the table's owner, whatever the caller's search_path. */
 static const char load_sql[] =
     "SELECT o.name, o.module, o.oid, o.type, o.ranges, "
-    "       (SELECT pg_catalog.string_agg(pg_catalog.concat(e.key, '=', e.value), ',') "
+    "       (SELECT pg_catalog.string_agg(pg_catalog.concat(e.key, '=', e.value), ',' "
+    "                                     ORDER BY e.value::pg_catalog.numeric) "
     "          FROM pg_catalog.jsonb_each_text(o.enums) e), "
     "       pg_catalog.array_to_string(o.index_columns, ','), o.index_implied "
     "  FROM nmsp.mib_object o "

@@ -24,7 +24,7 @@ CREATE TABLE nmsp.mib_object (
     CONSTRAINT mib_object_is_already_in_this_module UNIQUE (name, module),
     CONSTRAINT mib_object_index_columns_are_labels CHECK (array_to_string(index_columns, ',', '') ~ '^[A-Za-z][A-Za-z0-9_-]*(,[A-Za-z][A-Za-z0-9_-]*)*$')
 );
-COMMENT ON TABLE nmsp.mib_object IS 'The operator''s own MIB objects: their names may be used in templates and in nmsp.parse. Filled by hand or by extension/symbols/load_mib.sh.';
+COMMENT ON TABLE nmsp.mib_object IS 'The operator''s own MIB objects: their names may be used in templates and in nmsp.parse. Filled by hand or by extension/symbols/load_mib.py.';
 COMMENT ON COLUMN nmsp.mib_object.id IS 'Key.';
 COMMENT ON COLUMN nmsp.mib_object.name IS 'Name.';
 COMMENT ON COLUMN nmsp.mib_object.module IS 'MIB module that defines it. With -IETF- in it the profile ietf prefers it.';

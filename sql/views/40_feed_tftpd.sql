@@ -23,7 +23,7 @@ END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed.tftpd_keys(bigint, text, bigint[], text, bigint, int) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.tftpd_keys(bigint, text, bigint[], text, bigint, int) IS
-'Feed tftpd: the modems whose files a change of a modem, gateway, service class, template or setting touches (part cm, id of the modem).';
+'Feed tftpd: the modems whose files a change of a modem, gateway, service class, template, setting or MIB object touches (part cm, id of the modem).';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.tftpd_render(target bigint, part text, ids bigint[])
 RETURNS TABLE (id bigint, path text, content bytea)
@@ -46,5 +46,5 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.template', '{source,parent_id,device}', '{"template": "id"}'),
     ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient}', NULL),
     ('tftpd', 'nmsp.setting_secret', NULL, NULL),
-    ('tftpd', 'nmsp.mib_object', NULL, NULL)
+    ('tftpd', 'nmsp.mib_object', '{name,module,oid,type,ranges,enums,index_columns,index_implied}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;

@@ -194,6 +194,11 @@ static void test_labels(void)
           "0b123010060b2b06010201450102010501020103");
     bytes("Main { SnmpMibObject .1.3.6.1.2.1.69.1.2.1.5.1 Integer readWrite; }",
           "0b123010060b2b06010201450102010501020103");
+    bytes("Main { SnmpMibObject dot1dBaseType.0 Integer transparent-only; }",
+          "0b10300e06092b060102011101030002" "0102");
+    bytes("Main { SnmpMibObject dot1dBaseType.0 Integer transparent-only(2); }",
+          "0b10300e06092b060102011101030002" "0102");
+    bytes("Main { UsServiceFlow { MaxRateSustained-1; } }", "18060804ffffffff");
     refused("Main { SnmpMibObject docsDevNmAccessControl.1 Integer readWrite(4); }",
             DOCSIS_OUT_OF_RANGE, 1, 55, "do not agree");
     refused("Main { SnmpMibObject docsDevNmAccessControl.1 Integer write; }", DOCSIS_UNKNOWN_NAME,
