@@ -362,19 +362,25 @@ find_table(const char *name)
     return OidIsValid(namespace) ? get_relname_relid(name, namespace) : InvalidOid;
 }
 
-/* The version that the snapshot sees; false when the row is gone. */
+/* The version that the snapshot sees; false when there is none: the row is gone, or the table is. */
 static bool
 read_version(Oid relation, Snapshot snapshot, pg_uuid_t *version)
 {
     Relation table = table_open(relation, AccessShareLock);
     AttrNumber column = get_attnum(relation, "version");
-    TupleTableSlot *slot = table_slot_create(table, NULL);
-    TableScanDesc scan = table_beginscan(table, snapshot, 0, NULL);
+    TupleTableSlot *slot;
+    TableScanDesc scan;
     bool null = true;
 
     memset(version, 0, sizeof *version);
-    if (column > 0 && get_atttype(relation, column) == UUIDOID &&
-        table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+    if (table->rd_rel->relkind != RELKIND_RELATION || column <= 0 ||
+        get_atttype(relation, column) != UUIDOID) {
+        table_close(table, AccessShareLock);
+        return false;
+    }
+    slot = table_slot_create(table, NULL);
+    scan = table_beginscan(table, snapshot, 0, NULL);
+    if (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
         Datum value = slot_getattr(slot, column, &null);
 
         if (!null)

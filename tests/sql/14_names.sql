@@ -146,7 +146,15 @@ SELECT is((test.error_of(format('INSERT INTO nmsp.mib_object (name, module, oid,
                ('a', '1.3', NULL, NULL, '{"a": 4294967296}', NULL, 'mib_object_enums_map_labels_to_numbers', '33 bits'),
                ('a', '1.3', NULL, NULL, NULL, '{"a b"}', 'mib_object_index_columns_are_labels', NULL),
                ('acmeMode', '1.3', NULL, NULL, NULL, NULL, NULL, NULL)) r (name, oid, type, ranges, enums, index_columns, rule, note);
-SELECT is((test.error_of($$INSERT INTO nmsp.mib_object (name, module, oid) VALUES ('acmeMode', 'ACME-MIB', '1.3')$$)).constraint_name, 'mib_object_is_already_in_this_module', 'once per module');
+SELECT test.violates($$INSERT INTO nmsp.mib_object (name, module, oid) VALUES ('acmeMode', 'ACME-MIB', '1.3')$$, '23505', 'mib_object_is_already_in_this_module', '%', 'once per module');
+SELECT is_empty($$SELECT conname FROM pg_constraint WHERE conrelid = 'nmsp.mib_object'::regclass AND contype IN ('c', 'u') AND conname NOT IN
+    (SELECT (test.error_of(format('INSERT INTO nmsp.mib_object (name, module, oid, type, access, ranges, enums, index_columns) VALUES (%L, %L, %L, %L, %L, %L, %L, %L)',
+            v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]))).constraint_name
+       FROM (VALUES (ARRAY['?', 'M', '1.3', NULL, NULL, NULL, NULL, NULL]), (ARRAY['a', '?', '1.3', NULL, NULL, NULL, NULL, NULL]), (ARRAY['a', 'M', '?', NULL, NULL, NULL, NULL, NULL]),
+                    (ARRAY['a', 'M', '1.3', '?', NULL, NULL, NULL, NULL]), (ARRAY['a', 'M', '1.3', NULL, '?', NULL, NULL, NULL]), (ARRAY['a', 'M', '1.3', NULL, NULL, '?', NULL, NULL]),
+                    (ARRAY['a', 'M', '1.3', NULL, NULL, NULL, '1', NULL]), (ARRAY['a', 'M', '1.3', NULL, NULL, NULL, NULL, '{?}']), (ARRAY['acmeMode', 'ACME-MIB', '1.3', NULL, NULL, NULL, NULL, NULL])) x(v)
+      WHERE (test.error_of(format('INSERT INTO nmsp.mib_object (name, module, oid, type, access, ranges, enums, index_columns) VALUES (%L, %L, %L, %L, %L, %L, %L, %L)',
+            v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]))).hint <> '')$$, 'every rule has a hint');
 SELECT lives_ok($$INSERT INTO nmsp.mib_object (name, module, oid, type, access, ranges, enums, index_columns, index_implied)
     SELECT name, module, oid, type, access, ranges, enums, index_columns, index_implied FROM docsis.mib_object WHERE oid LIKE '%.%'$$, 'every built-in object keeps the rules');
 SELECT is(pg_temp.own('SnmpMibObject vacmGroupName.1."public" String "x";'), pg_temp.hex('SnmpMibObject vacmGroupName.1."public" String "x";'), 'and means the same from the table');
