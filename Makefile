@@ -20,13 +20,16 @@ MODULE_big = nmsp
 # views/ are wrapped into functions that nmsp.migrate() runs, so that tables are the user's.
 SQL_CODE = sql/code/05_error.sql sql/code/10_docsis_type.sql sql/code/20_docsis.sql sql/code/21_docsis_value.sql sql/code/25_mib.sql sql/code/30_template.sql \
            sql/code/40_worker.sql sql/code/90_migrate.sql
-SQL_SCHEMA = sql/schema/0001_types.sql sql/schema/0002_model.sql sql/schema/0003_feed.sql sql/schema/0004_mib.sql
+SQL_SCHEMA = sql/schema/0001_types.sql sql/schema/0002_model.sql sql/schema/0003_feed.sql sql/schema/0004_mib.sql \
+             sql/schema/0005_download.sql
 SQL_VIEWS = sql/views/10_model.sql sql/views/15_mib.sql sql/views/20_config.sql sql/views/30_feed.sql sql/views/31_feed_triggers.sql \
-            sql/views/40_feed_tftpd.sql sql/views/41_feed_dhcpd.sql sql/views/90_operator.sql
+            sql/views/40_feed_tftpd.sql sql/views/41_feed_dhcpd.sql sql/views/50_download.sql sql/views/51_lookup.sql \
+            sql/views/90_operator.sql
 
 CORE_SRC   = $(wildcard extension/docsis/*.c) $(wildcard extension/template/*.c)
 ENGINE_SRC = $(wildcard workers/feed/*.c)
-SERVER_SRC = $(wildcard extension/pg/*.c) $(wildcard workers/*.c)
+AGENT_SRC  = workers/agent.c $(wildcard workers/store_libpq.c) $(wildcard workers/serve/*.c)
+SERVER_SRC = $(wildcard extension/pg/*.c) $(filter-out $(AGENT_SRC),$(wildcard workers/*.c))
 GENERATED  = build/symbols/symbols_generated.c
 OBJS = $(patsubst %.c,%.o,$(CORE_SRC) $(ENGINE_SRC) $(SERVER_SRC) $(GENERATED))
 
@@ -55,6 +58,34 @@ build/nmsp--$(EXTVERSION).sql: sql/header.sql sql/join.sh $(SQL_CODE) $(SQL_SCHE
 $(GENERATED): extension/symbols/generate.py $(wildcard extension/symbols/*.tsv)
 	@mkdir -p build/symbols
 	python3 extension/symbols/generate.py extension/symbols build/symbols
+
+# nmsp-agent: a program of its own without a PostgreSQL server header; needs libpq, and liblber
+# (libldap-dev) for the look-up of ISC dhcpd.
+HAVE_LBER   := $(shell echo '\#include <lber.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+AGENT_OBJS   = $(patsubst %.c,build/agent/%.o,$(AGENT_SRC) $(ENGINE_SRC))
+AGENT_CFLAGS = -std=gnu11 -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GNU_SOURCE -fPIE $(WARNINGS) \
+               -I. -I$(shell $(PG_CONFIG) --includedir) $(if $(HAVE_LBER),-DHAVE_LBER) $(AGENT_EXTRA)
+AGENT_LIBS   = -L$(shell $(PG_CONFIG) --libdir) -lpq -lcrypto $(if $(HAVE_LBER),-llber)
+
+all: build/nmsp-agent
+
+build/nmsp-agent: $(AGENT_OBJS)
+	$(CC) -pie -Wl,-z,relro,-z,now $(AGENT_EXTRA) $^ -o $@ $(AGENT_LIBS)
+
+build/agent/%.o: %.c $(wildcard workers/serve/*.h) $(wildcard workers/feed/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(AGENT_CFLAGS) -c $< -o $@
+
+install: install-agent
+install-agent: build/nmsp-agent
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) build/nmsp-agent '$(DESTDIR)$(bindir)/nmsp-agent'
+
+uninstall: uninstall-agent
+uninstall-agent:
+	rm -f '$(DESTDIR)$(bindir)/nmsp-agent'
+
+.PHONY: install-agent uninstall-agent
 
 $(OBJS): $(GENERATED) $(wildcard extension/*/*.h) $(wildcard workers/*.h) $(wildcard workers/*/*.h)
 

@@ -145,8 +145,15 @@ $fn$;
 REVOKE ALL ON FUNCTION nmsp.shared_secret(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.shared_secret(bigint) IS 'The key of a gateway''s CMTS MIC. Errors: 55000 when it has none.';
 
+CREATE OR REPLACE FUNCTION nmsp.modem_path(modem_id bigint, download_key text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'cm/cm-' || modem_id
+    || coalesce('-' || "left"(encode(sha256(convert_to(download_key || ' ' || modem_id || ' ' || download_key, 'UTF8')), 'hex'), 16), '') || '.cfg';
+COMMENT ON FUNCTION nmsp.modem_path(bigint, text) IS
+'Name of a modem''s configfile; with a key (nmsp.setting_secret.download_key) nobody can guess it.';
+
 CREATE OR REPLACE VIEW nmsp.modem_file AS
-SELECT m.id AS modem_id, 'cm/cm-' || m.id || '.cfg' AS path, nmsp.modem_config(m) AS config FROM nmsp.modem m;
+SELECT m.id AS modem_id, nmsp.modem_path(m.id, x.download_key) AS path, nmsp.modem_config(m) AS config FROM nmsp.modem m, nmsp.setting_secret x;
 COMMENT ON VIEW nmsp.modem_file IS 'Every modem''s sealed configfile as it is due now; computed, never stored.';
 COMMENT ON COLUMN nmsp.modem_file.modem_id IS 'The modem.';
 COMMENT ON COLUMN nmsp.modem_file.path IS 'Name under the TFTP root, as DHCP announces it.';

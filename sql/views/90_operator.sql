@@ -13,10 +13,17 @@ DECLARE
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret'];
     writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object'];
 BEGIN
-    IF level NOT IN ('reader', 'operator', 'admin', 'worker') THEN
+    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
-            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs).',
+            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else).',
             hint = format('CALL nmsp.grant_to(%L, ''operator'');', grantee);
+    END IF;
+    IF level = 'agent' THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA nmsp TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.download(text, inet, timestamptz), nmsp.keep_downloads(timestamptz),
+            nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]),
+            nmsp.lookup_host(macaddr), nmsp.lookup_class(macaddr, text) TO %s', grantee);
+        RETURN;
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed TO %s', grantee);
     FOR relation IN SELECT c.oid::regclass AS name, c.relname, c.relkind, n.nspname
@@ -34,7 +41,7 @@ BEGIN
             EXECUTE format('GRANT INSERT (feed, name, root, enabled, settings), UPDATE (name, root, enabled, settings), DELETE ON %s TO %s', relation.name, grantee);
         END IF;
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health() TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.allocate_address(bigint) TO %s', grantee);
     END IF;
@@ -49,7 +56,7 @@ END
 $fn$;
 REVOKE ALL ON PROCEDURE nmsp.grant_to(regrole, text) FROM PUBLIC;
 COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
-'Gives a role the rights of a level: reader, operator, admin or worker. Errors: 22023 unknown level.';
+'Gives a role the rights of a level: reader, operator, admin, worker or agent. Errors: 22023 unknown level.';
 
 CREATE OR REPLACE FUNCTION nmsp.health()
 RETURNS TABLE (component text, state text, message text, hint text)

@@ -1,0 +1,27 @@
+-- What ISC dhcpd asks of each client by its look-up (ldap-method dynamic), answered by nmsp-agent.
+
+CREATE OR REPLACE FUNCTION nmsp.lookup_host(mac macaddr, OUT name text, OUT statements text[], OUT options text[]) RETURNS SETOF record
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1
+SET search_path TO pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'cm-' || m.id,
+           array_remove(ARRAY['fixed-address ' || host(m.address), format('filename "%s"', nmsp.modem_path(m.id, x.download_key))], NULL),
+           ARRAY[format('host-name "cm-%s"', m.id)]
+      FROM nmsp.modem m, nmsp.setting_secret x WHERE m.mac = lookup_host.mac
+    UNION ALL
+    SELECT e.name, ARRAY['fixed-address ' || host(e.address)], ARRAY[]::text[]
+      FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
+     WHERE e.mac = lookup_host.mac AND e.address IS NOT NULL AND m.internet_access;
+END;
+REVOKE ALL ON FUNCTION nmsp.lookup_host(macaddr) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.lookup_host(macaddr) IS
+'The host that ISC dhcpd asks for by its hardware address: a modem, or an endpoint with a MAC; name, statements and options in dhcpd''s language. No row: unknown.';
+
+CREATE OR REPLACE FUNCTION nmsp.lookup_class(remote_id macaddr, class text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+RETURN (SELECT class = CASE WHEN NOT m.internet_access THEN 'cpe-blocked' WHEN m.public_cpe THEN 'cpe-public' ELSE 'cpe-private' END
+          FROM nmsp.modem m WHERE m.mac = lookup_class.remote_id);
+REVOKE ALL ON FUNCTION nmsp.lookup_class(macaddr, text) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.lookup_class(macaddr, text) IS
+'Whether CPEs behind this modem (option 82 remote-id) are members of dhcpd''s class cpe-public, cpe-private or cpe-blocked; null: no such modem.';

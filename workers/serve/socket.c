@@ -1,0 +1,219 @@
+/*
+ * socket.c: UDP sockets that answer from the address a datagram came to, and TCP listeners.
+ */
+#include "workers/serve/serve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/ip.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UDP_BUFFER (4 * 1024 * 1024) /* a whole CMTS that comes back at once */
+
+socklen_t
+socket_length(const socket_address *a)
+{
+    return a->any.sa_family == AF_INET6 ? sizeof(a->in6) : sizeof(a->in4);
+}
+
+bool
+socket_same(const socket_address *a, const socket_address *b, bool with_port)
+{
+    if (a->any.sa_family != b->any.sa_family)
+        return false;
+    if (a->any.sa_family == AF_INET)
+        return a->in4.sin_addr.s_addr == b->in4.sin_addr.s_addr &&
+               (!with_port || a->in4.sin_port == b->in4.sin_port);
+    return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0 &&
+           a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+           (!with_port || a->in6.sin6_port == b->in6.sin6_port);
+}
+
+static uint32_t
+mix(uint32_t hash, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ bytes[i]) * 16777619u;
+    return hash ^ (hash >> 15);
+}
+
+uint32_t
+socket_hash(const socket_address *a, bool with_port)
+{
+    uint32_t hash = 2166136261u;
+
+    if (a->any.sa_family == AF_INET) {
+        hash = mix(hash, &a->in4.sin_addr, 4);
+        return with_port ? mix(hash, &a->in4.sin_port, 2) : hash;
+    }
+    hash = mix(hash, &a->in6.sin6_addr, 16);
+    return with_port ? mix(hash, &a->in6.sin6_port, 2) : hash;
+}
+
+void
+socket_text(const socket_address *a, char *to, size_t size)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    uint16_t port;
+
+    if (a->any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &a->in4.sin_addr, text, sizeof(text));
+        port = ntohs(a->in4.sin_port);
+    } else if (IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr)) {
+        inet_ntop(AF_INET, &a->in6.sin6_addr.s6_addr[12], text, sizeof(text));
+        port = ntohs(a->in6.sin6_port);
+    } else {
+        inet_ntop(AF_INET6, &a->in6.sin6_addr, text, sizeof(text));
+        port = ntohs(a->in6.sin6_port);
+    }
+    if (port == 0)
+        snprintf(to, size, "%s", text);
+    else
+        snprintf(to, size, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, port);
+}
+
+static int
+open_bound(const socket_address *address, int type)
+{
+    int on = 1;
+    int fd = socket(address->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int saved;
+
+    if (fd < 0)
+        return -1;
+    if (address->any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (type == SOCK_STREAM)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, &address->any, socket_length(address)) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int
+socket_udp(const socket_address *address)
+{
+    int on = 1;
+    int size = UDP_BUFFER;
+    int pmtu = IP_PMTUDISC_DONT; /* let routers fragment: a modem has no other way to get it */
+    int fd = open_bound(address, SOCK_DGRAM);
+
+    if (fd < 0)
+        return -1;
+    if (address->any.sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+    } else {
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &pmtu, sizeof(pmtu));
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    return fd;
+}
+
+int
+socket_tcp(const socket_address *address)
+{
+    int fd = open_bound(address, SOCK_STREAM);
+
+    if (fd >= 0 && listen(fd, 128) != 0) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+/* Finds the address the datagram came to. */
+static void
+read_local(struct msghdr *message, datagram *d)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            d->local.in4.sin_addr = info.ipi_spec_dst;
+            d->interface = 0;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            d->local.in6.sin6_addr = info.ipi6_addr;
+            d->interface = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ? info.ipi6_ifindex : 0;
+        }
+    }
+}
+
+bool
+socket_receive(int fd, datagram *d, size_t size)
+{
+    struct iovec part = {d->data, size};
+    union {
+        char bytes[128];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_name = &d->peer,
+                             .msg_namelen = sizeof(d->peer),
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    ssize_t got;
+
+    memset(&d->peer, 0, sizeof(d->peer));
+    memset(&d->local, 0, sizeof(d->local));
+    do
+        got = recvmsg(fd, &message, 0);
+    while (got < 0 && (errno == EINTR || errno == ECONNREFUSED));
+    if (got < 0)
+        return false;
+    d->len = (size_t)got;
+    d->local.any.sa_family = d->peer.any.sa_family;
+    read_local(&message, d);
+    return true;
+}
+
+void
+socket_send(int fd, const datagram *to, const struct iovec *parts, int n)
+{
+    union {
+        char bytes[128];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {.msg_name = (void *)&to->peer,
+                             .msg_namelen = socket_length(&to->peer),
+                             .msg_iov = (struct iovec *)parts,
+                             .msg_iovlen = n,
+                             .msg_control = control.bytes};
+    struct cmsghdr *c = &control.align;
+
+    memset(&control, 0, sizeof(control));
+    if (to->peer.any.sa_family == AF_INET) {
+        struct in_pktinfo info = {.ipi_spec_dst = to->local.in4.sin_addr};
+
+        message.msg_controllen = CMSG_SPACE(sizeof(info));
+        *c = (struct cmsghdr){
+            .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO, .cmsg_len = CMSG_LEN(sizeof(info))};
+        memcpy(CMSG_DATA(c), &info, sizeof(info));
+    } else {
+        struct in6_pktinfo info = {.ipi6_addr = to->local.in6.sin6_addr,
+                                   .ipi6_ifindex = to->interface};
+
+        message.msg_controllen = CMSG_SPACE(sizeof(info));
+        *c = (struct cmsghdr){.cmsg_level = IPPROTO_IPV6,
+                              .cmsg_type = IPV6_PKTINFO,
+                              .cmsg_len = CMSG_LEN(sizeof(info))};
+        memcpy(CMSG_DATA(c), &info, sizeof(info));
+    }
+    sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

@@ -1,0 +1,684 @@
+/*
+ * tftp.c: the download service: TFTP (RFC 1350, 2347, 2348, 2349, 7440), files from the database.
+ *
+ * A request comes to a listening socket and is answered from one of a pool of sockets that were
+ * bound before: client address, client port and pool socket tell transfers apart, which is what
+ * RFC 1350 wants of its TIDs, and a firewall can know the pool's ports. A client endpoint has one
+ * transfer at a time.
+ *
+ * Nobody is sent more packets than it sends until it has acknowledged one: a forged source gets one
+ * small answer per request and no retransmission, so the service is no amplifier. After that a
+ * timer resends; a duplicate ACK never does (the sorcerer's apprentice).
+ */
+#include "workers/serve/record.h"
+#include "workers/serve/tftp_packet.h"
+
+#include <errno.h>
+#include <netinet/ip.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#define HASH_SIZE 8192
+#define SOCKETS_MAX 512
+#define BACK_OFF_MAX_MS 8000
+#define RESTART_MS 1000 /* a transfer that stood still for so long may be begun anew */
+#define PACKETS_PER_WAKE 256
+#define REPORT_EVERY_MS 60000
+
+typedef enum state { FREE, ASKING, OFFERED, SENDING } state;
+
+typedef struct transfer transfer;
+struct transfer {
+    state state;
+    uint32_t generation;
+    datagram route; /* data is not used */
+    int socket;     /* of the pool */
+    tftp_request request;
+    tftp_grant grant;
+    uint8_t *content;
+    size_t len;
+    uint32_t blksize, window;
+    uint64_t blocks; /* in the file */
+    uint64_t acked, sent;
+    int64_t due, back_off; /* SENDING: when to resend; OFFERED: when to give up */
+    int64_t progress;      /* when the client last acknowledged something new */
+    long tries;
+    int64_t begin_us;
+    record row;
+    transfer *next;          /* in its hash chain, or free */
+    transfer *newer, *older; /* all in use */
+};
+
+/* What is worth a word in the log now and then. */
+typedef struct counters {
+    uint64_t requests, served, junk, limited, duplicates, crowded, lost;
+} counters;
+
+struct download_service {
+    loop *l;
+    config c;
+    database *d;
+    recorder *r;
+    limiter *limits;
+    ticker t;
+    watch listeners[CONFIG_LISTEN_MAX];
+    watch pool[SOCKETS_MAX];
+    int pool_family[SOCKETS_MAX];
+    int npool, next_socket;
+    transfer *hash[HASH_SIZE];
+    transfer *transfers, *free, *newest;
+    counters count, told;
+    int64_t next_report;
+    uint8_t buffer[2048];
+};
+
+/* ---------------------------------------------------------------- the table of transfers */
+
+static transfer **
+chain_of(download_service *s, const socket_address *peer)
+{
+    return &s->hash[socket_hash(peer, true) % HASH_SIZE];
+}
+
+static transfer *
+find_transfer(download_service *s, const socket_address *peer)
+{
+    for (transfer *t = *chain_of(s, peer); t != NULL; t = t->next)
+        if (socket_same(&t->route.peer, peer, true))
+            return t;
+    return NULL;
+}
+
+static transfer *
+new_transfer(download_service *s, const datagram *d)
+{
+    transfer *t = s->free;
+    transfer **chain = chain_of(s, &d->peer);
+    uint32_t generation;
+
+    if (t == NULL)
+        return NULL;
+    s->free = t->next;
+    generation = t->generation + 1;
+    memset(t, 0, sizeof(*t));
+    t->generation = generation;
+    t->route = *d;
+    t->next = *chain;
+    *chain = t;
+    t->older = s->newest;
+    if (s->newest != NULL)
+        s->newest->newer = t;
+    s->newest = t;
+    return t;
+}
+
+static void
+free_transfer(download_service *s, transfer *t)
+{
+    transfer **at = chain_of(s, &t->route.peer);
+
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    if (t->newer != NULL)
+        t->newer->older = t->older;
+    else
+        s->newest = t->older;
+    if (t->older != NULL)
+        t->older->newer = t->newer;
+    free(t->content);
+    t->content = NULL;
+    t->state = FREE;
+    t->next = s->free;
+    s->free = t;
+}
+
+/* ---------------------------------------------------------------- sending */
+
+static void
+send_packet(download_service *s, const transfer *t, const void *packet, size_t len)
+{
+    struct iovec part = {(void *)packet, len};
+
+    socket_send(s->pool[t->socket].fd, &t->route, &part, 1);
+}
+
+static void
+send_block(download_service *s, const transfer *t, uint64_t block)
+{
+    uint8_t header[4];
+    size_t at = (size_t)(block - 1) * t->blksize;
+    size_t len = t->len - at < t->blksize ? t->len - at : t->blksize;
+    struct iovec parts[2] = {{header, sizeof(header)}, {t->content + at, len}};
+
+    tftp_write_data_header(header, (uint16_t)block);
+    socket_send(s->pool[t->socket].fd, &t->route, parts, 2);
+}
+
+/* Sends what the window allows from the first block that is not acknowledged. */
+static void
+send_window(download_service *s, transfer *t)
+{
+    uint64_t end = t->acked + t->window < t->blocks ? t->acked + t->window : t->blocks;
+
+    for (uint64_t block = t->acked + 1; block <= end; block++)
+        send_block(s, t, block);
+    t->sent = end;
+    t->due = loop_now(s->l) + t->back_off;
+}
+
+/* The first answer: OACK, or the first block when nothing was asked for. */
+static void
+send_offer(download_service *s, transfer *t)
+{
+    uint8_t packet[TFTP_OACK_MAX];
+    size_t n = tftp_write_oack(packet, &t->grant);
+
+    if (n > 0) {
+        send_packet(s, t, packet, n);
+        return;
+    }
+    send_block(s, t, 1);
+    t->sent = 1;
+}
+
+static void
+send_error(download_service *s, int fd, const datagram *to, tftp_error_code code, const char *text)
+{
+    uint8_t packet[TFTP_ERROR_MAX];
+    struct iovec part = {packet, tftp_write_error(packet, code, text)};
+
+    (void)s;
+    socket_send(fd, to, &part, 1);
+}
+
+/* ---------------------------------------------------------------- ends */
+
+static void
+finish(download_service *s, transfer *t, const char *result)
+{
+    t->row.result = result;
+    t->row.bytes = t->content ? (long)t->len : -1;
+    t->row.duration_ms = (float)(clock_us() - t->begin_us) / 1000;
+    record_add(s->r, &t->row);
+    free_transfer(s, t);
+}
+
+/* Nothing came back for too long. */
+static void
+give_up(download_service *s, transfer *t)
+{
+    bool all_sent = t->state == SENDING && t->sent == t->blocks;
+
+    finish(s, t, all_sent ? "unconfirmed" : "broken off");
+}
+
+static void
+refuse(download_service *s, transfer *t, const char *result, tftp_error_code code, const char *text)
+{
+    send_error(s, s->pool[t->socket].fd, &t->route, code, text);
+    finish(s, t, result);
+}
+
+/* ---------------------------------------------------------------- answers of the database */
+
+static void
+copy_text(char *to, size_t size, const char *from, size_t len)
+{
+    size_t n = len < size - 1 ? len : size - 1;
+
+    for (size_t i = 0; i < n; i++) /* cut texts must not end amid a character */
+        to[i] = from[i] > 0x1f && from[i] < 0x7f ? from[i] : '?';
+    to[n] = '\0';
+}
+
+static void
+copy_column(char *to, size_t size, const answer *a, int column)
+{
+    size_t len = 0;
+    const char *value = answer_value(a, 0, column, &len);
+
+    copy_text(to, size, value ? value : "", len);
+}
+
+static bool
+take_content(transfer *t, const char *content, size_t len)
+{
+    const uint8_t *bytes = (const uint8_t *)content;
+    bool netascii = t->request.mode == TFTP_NETASCII;
+
+    t->len = netascii ? tftp_netascii(NULL, bytes, len) : len;
+    t->content = malloc(t->len + 1);
+    if (t->content == NULL)
+        return false;
+    if (netascii)
+        tftp_netascii(t->content, bytes, len);
+    else
+        memcpy(t->content, bytes, len);
+    return true;
+}
+
+/* What of the options the client asked for it gets. */
+static void
+grant_options(download_service *s, transfer *t)
+{
+    const tftp_request *r = &t->request;
+    uint32_t blksize_max = (uint32_t)s->c.download_blksize;
+    uint32_t window_max = (uint32_t)s->c.download_windowsize;
+
+    t->blksize = 512;
+    t->window = 1;
+    t->back_off = s->c.download_timeout_ms;
+    if (r->blksize != 0)
+        t->blksize = t->grant.blksize = r->blksize < blksize_max ? r->blksize : blksize_max;
+    if (r->windowsize != 0)
+        t->window = t->grant.windowsize = r->windowsize < window_max ? r->windowsize : window_max;
+    if (r->timeout != 0) {
+        t->grant.timeout = r->timeout;
+        t->back_off = r->timeout * 1000;
+    }
+    t->grant.tsize = r->tsize;
+    t->grant.size = t->len;
+    t->blocks = t->len / t->blksize + 1;
+}
+
+static void
+take_hash(uint8_t to[32], const answer *a, int column, bool *hashed)
+{
+    size_t len = 0;
+    const char *value = answer_value(a, 0, column, &len);
+
+    *hashed = *hashed && value != NULL && len == 32;
+    if (*hashed)
+        memcpy(to, value, 32);
+}
+
+static void
+on_download(void *owner, uint64_t tag, const answer *a)
+{
+    download_service *s = owner;
+    transfer *t = &s->transfers[(uint32_t)tag];
+    const char *verdict = answer_value(a, 0, 0, NULL);
+    const char *content;
+    size_t len = 0;
+
+    if (t->generation != tag >> 32 || t->state != ASKING)
+        return;
+    if (a->error != NULL) {
+        snprintf(t->row.note, sizeof(t->row.note), "%s", a->error);
+        copy_text(t->row.note, sizeof(t->row.note), t->row.note, strlen(t->row.note));
+        refuse(s, t, "failed", TFTP_UNDEFINED, "the file cannot be made");
+        return;
+    }
+    if (verdict == NULL) { /* no database: silence, the client asks again */
+        s->count.lost++;
+        free_transfer(s, t);
+        return;
+    }
+    copy_column(t->row.note, sizeof(t->row.note), a, 2);
+    copy_column(t->row.modem_id, sizeof(t->row.modem_id), a, 3);
+    copy_column(t->row.netgw_id, sizeof(t->row.netgw_id), a, 4);
+    content = answer_value(a, 0, 1, &len);
+    if (strncmp(verdict, "served", 6) != 0 || content == NULL) {
+        if (verdict[0] == 'r')
+            refuse(s, t, "refused", TFTP_ACCESS, "not for you");
+        else
+            refuse(s, t, "unknown", TFTP_NOT_FOUND, "no such file");
+        return;
+    }
+    t->row.hashed = true;
+    take_hash(t->row.config_sha256, a, 5, &t->row.hashed);
+    take_hash(t->row.sha256, a, 6, &t->row.hashed);
+    if (!take_content(t, content, len)) {
+        free_transfer(s, t);
+        return;
+    }
+    grant_options(s, t);
+    t->state = OFFERED;
+    t->due = loop_now(s->l) + t->back_off * (s->c.download_tries + 1);
+    send_offer(s, t);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static int
+next_socket(download_service *s, int family)
+{
+    for (int i = 0; i < s->npool; i++) {
+        int socket = s->next_socket;
+
+        s->next_socket = (s->next_socket + 1) % s->npool;
+        if (s->pool_family[socket] == family)
+            return socket;
+    }
+    return -1;
+}
+
+/* A request of an endpoint that has a transfer. Returns true when nothing more is to be done. */
+static bool
+is_repeated(download_service *s, transfer *t, const tftp_request *r)
+{
+    bool same = strcmp(t->request.name, r->name) == 0;
+
+    s->count.duplicates++;
+    if (same && t->state == ASKING)
+        return true;
+    if (same && t->state == OFFERED) {
+        send_offer(s, t);
+        return true;
+    }
+    /* A late copy of the request must not end a transfer that runs; one that stands still, or
+     * another file, means that the client has begun anew. */
+    if (same && t->state == SENDING && loop_now(s->l) - t->progress < RESTART_MS)
+        return true;
+    if (t->state == ASKING)
+        free_transfer(s, t);
+    else
+        give_up(s, t);
+    return false;
+}
+
+static void
+start_transfer(download_service *s, const datagram *d, const tftp_request *r)
+{
+    char source[SOCKET_TEXT_MAX];
+    const char *values[2];
+    socket_address host = d->peer;
+    transfer *t = new_transfer(s, d);
+    struct timespec wall;
+
+    if (t == NULL) {
+        s->count.crowded++;
+        return;
+    }
+    if (host.any.sa_family == AF_INET)
+        host.in4.sin_port = 0;
+    else
+        host.in6.sin6_port = 0;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    socket_text(&host, source, sizeof(source));
+    t->state = ASKING;
+    t->request = *r;
+    t->socket = next_socket(s, d->peer.any.sa_family);
+    t->begin_us = clock_us();
+    t->row.at_us = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
+    t->row.source = d->peer;
+    snprintf(t->row.path, sizeof(t->row.path), "%s", r->name);
+    values[0] = t->request.name;
+    values[1] = source;
+    if (t->socket < 0 ||
+        !database_ask(s->d, ASK_DOWNLOAD, 2, values, on_download, s,
+                      (uint64_t)t->generation << 32 | (uint64_t)(t - s->transfers))) {
+        s->count.lost++;
+        free_transfer(s, t);
+    }
+}
+
+static void
+on_request(download_service *s, int fd, const datagram *d)
+{
+    tftp_request request;
+    transfer *t;
+
+    if (!tftp_read_request(d->data, d->len, &request)) {
+        s->count.junk++;
+        return;
+    }
+    if (!limiter_take(s->limits, &d->peer, loop_now(s->l), s->c.download_rate,
+                      s->c.download_burst)) {
+        s->count.limited++;
+        return;
+    }
+    s->count.requests++;
+    if (request.opcode == TFTP_WRQ) {
+        send_error(s, fd, d, TFTP_ACCESS, "nothing can be written here");
+        return;
+    }
+    if (request.mode == TFTP_OTHER_MODE) {
+        send_error(s, fd, d, TFTP_ILLEGAL, "mode is neither octet nor netascii");
+        return;
+    }
+    t = find_transfer(s, &d->peer);
+    if (t != NULL && is_repeated(s, t, &request))
+        return;
+    start_transfer(s, d, &request);
+}
+
+static void
+on_listener(watch *w, uint32_t events)
+{
+    download_service *s = w->owner;
+    datagram d = {.data = s->buffer};
+
+    (void)events;
+    for (int i = 0; i < PACKETS_PER_WAKE && socket_receive(w->fd, &d, sizeof(s->buffer)); i++)
+        on_request(s, w->fd, &d);
+}
+
+/* ---------------------------------------------------------------- acknowledgements */
+
+static void
+on_ack(download_service *s, transfer *t, int32_t number)
+{
+    uint16_t step = (uint16_t)(number - (uint16_t)t->acked);
+    bool of_oack = t->state == OFFERED && t->sent == 0;
+
+    if (of_oack ? step != 0 : step == 0 || t->acked + step > t->sent) {
+        s->count.duplicates++;
+        return;
+    }
+    t->acked += step;
+    if (t->acked == t->blocks && !of_oack) {
+        s->count.served++;
+        finish(s, t, "served");
+        return;
+    }
+    t->state = SENDING;
+    t->progress = loop_now(s->l);
+    t->tries = 0;
+    t->back_off = t->grant.timeout ? t->grant.timeout * 1000 : s->c.download_timeout_ms;
+    send_window(s, t);
+}
+
+static void
+on_pool_packet(download_service *s, int socket, const datagram *d)
+{
+    transfer *t = find_transfer(s, &d->peer);
+    int32_t ack = tftp_read_ack(d->data, d->len);
+
+    if (t == NULL || t->socket != socket || t->state < OFFERED) {
+        s->count.junk++;
+    } else if (ack >= 0) {
+        on_ack(s, t, ack);
+    } else if (tftp_packet_opcode(d->data, d->len) == TFTP_ERROR && d->len >= 4) {
+        snprintf(t->row.note, sizeof(t->row.note), "the client says error %d",
+                 d->data[2] << 8 | d->data[3]);
+        finish(s, t, "broken off");
+    } else {
+        s->count.junk++;
+    }
+}
+
+static void
+on_pool(watch *w, uint32_t events)
+{
+    download_service *s = w->owner;
+    datagram d = {.data = s->buffer};
+
+    (void)events;
+    for (int i = 0; i < PACKETS_PER_WAKE && socket_receive(w->fd, &d, sizeof(s->buffer)); i++)
+        on_pool_packet(s, (int)(w - s->pool), &d);
+}
+
+/* ---------------------------------------------------------------- time */
+
+static void
+look_at_transfer(download_service *s, transfer *t, int64_t now)
+{
+    if (t->state == ASKING || now < t->due)
+        return;
+    if (t->state == OFFERED || ++t->tries > s->c.download_tries) {
+        give_up(s, t);
+        return;
+    }
+    t->back_off = t->back_off * 2 > BACK_OFF_MAX_MS && t->back_off <= BACK_OFF_MAX_MS
+                      ? BACK_OFF_MAX_MS
+                      : t->back_off * 2;
+    send_window(s, t);
+}
+
+static void
+report(download_service *s, int64_t now)
+{
+    counters c = s->count;
+
+    if (now < s->next_report)
+        return;
+    s->next_report = now + REPORT_EVERY_MS;
+    if (c.junk != s->told.junk || c.limited != s->told.limited || c.crowded != s->told.crowded ||
+        c.lost != s->told.lost)
+        agent_log(AGENT_INFO,
+                  "download: %lu requests, %lu served, %lu repeated; not answered: %lu junk, %lu "
+                  "over the rate, %lu too many at once, %lu without database",
+                  (unsigned long)c.requests, (unsigned long)c.served, (unsigned long)c.duplicates,
+                  (unsigned long)c.junk, (unsigned long)c.limited, (unsigned long)c.crowded,
+                  (unsigned long)c.lost);
+    s->told = c;
+}
+
+static void
+on_tick(ticker *ticker_, int64_t now)
+{
+    download_service *s = ticker_->owner;
+    transfer *older;
+
+    for (transfer *t = s->newest; t != NULL; t = older) {
+        older = t->older;
+        look_at_transfer(s, t, now);
+    }
+    report(s, now);
+}
+
+/* ---------------------------------------------------------------- start and stop */
+
+static bool
+listen_at(download_service *s, int i)
+{
+    char text[SOCKET_TEXT_MAX];
+    watch *w = &s->listeners[i];
+
+    socket_text(&s->c.download_listen.address[i], text, sizeof(text));
+    *w = (watch){
+        .fd = socket_udp(&s->c.download_listen.address[i]), .ready = on_listener, .owner = s};
+    if (w->fd < 0 || loop_watch(s->l, w, EPOLLIN) != 0) {
+        agent_log(AGENT_ERROR, "cannot listen at UDP %s: %s", text, strerror(errno));
+        return false;
+    }
+    agent_log(AGENT_INFO, "downloads at UDP %s", text);
+    return true;
+}
+
+/* Binds one socket of the pool, at the next free port of the range when there is one. */
+static bool
+add_pool_socket(download_service *s, int family, long *port)
+{
+    watch *w = &s->pool[s->npool];
+    socket_address any;
+    int fd = -1;
+
+    memset(&any, 0, sizeof(any));
+    any.any.sa_family = (sa_family_t)family;
+    do {
+        if (family == AF_INET)
+            any.in4.sin_port = htons((uint16_t)*port);
+        else
+            any.in6.sin6_port = htons((uint16_t)*port);
+        fd = socket_udp(&any);
+    } while (*port != 0 && ++*port <= s->c.download_ports_last && fd < 0);
+    *w = (watch){.fd = fd, .ready = on_pool, .owner = s};
+    if (fd < 0 || loop_watch(s->l, w, EPOLLIN) != 0)
+        return false;
+    s->pool_family[s->npool++] = family;
+    return true;
+}
+
+static bool
+make_pool(download_service *s, int family)
+{
+    long port = s->c.download_ports_first;
+    long n = s->c.download_sockets;
+
+    for (long i = 0; i < n && (port == 0 || port <= s->c.download_ports_last); i++)
+        if (!add_pool_socket(s, family, &port) && i == 0) {
+            agent_log(AGENT_ERROR, "no socket for downloads: %s", strerror(errno));
+            return false;
+        }
+    return true;
+}
+
+static bool
+make_transfers(download_service *s)
+{
+    s->transfers = calloc((size_t)s->c.download_transfers, sizeof(transfer));
+    if (s->transfers == NULL)
+        return false;
+    for (long i = s->c.download_transfers - 1; i >= 0; i--) {
+        s->transfers[i].next = s->free;
+        s->free = &s->transfers[i];
+    }
+    return true;
+}
+
+download_service *
+download_start(loop *l, const config *c, database *d)
+{
+    download_service *s = calloc(1, sizeof(*s));
+    bool families[2] = {false, false};
+
+    if (s == NULL)
+        return NULL;
+    s->l = l;
+    s->c = *c;
+    s->d = d;
+    s->limits = limiter_new();
+    s->r = recorder_new(l, d, s->c.name);
+    if (s->limits == NULL || s->r == NULL || !make_transfers(s))
+        return NULL;
+    for (int i = 0; i < c->download_listen.n; i++) {
+        if (!listen_at(s, i))
+            return NULL;
+        families[c->download_listen.address[i].any.sa_family == AF_INET6] = true;
+    }
+    if ((families[0] && !make_pool(s, AF_INET)) || (families[1] && !make_pool(s, AF_INET6)))
+        return NULL;
+    s->t = (ticker){.tick = on_tick, .owner = s};
+    loop_add_ticker(l, &s->t);
+    return s;
+}
+
+void
+download_reconfigure(download_service *s, const config *c)
+{
+    /* sockets and tables stay as they are */
+    s->c.download_rate = c->download_rate;
+    s->c.download_burst = c->download_burst;
+    s->c.download_blksize = c->download_blksize;
+    s->c.download_windowsize = c->download_windowsize;
+    s->c.download_timeout_ms = c->download_timeout_ms;
+    s->c.download_tries = c->download_tries;
+}
+
+void
+download_stop(download_service *s)
+{
+    while (s->newest != NULL) {
+        if (s->newest->state == ASKING)
+            free_transfer(s, s->newest);
+        else
+            give_up(s, s->newest);
+    }
+    recorder_finish(s->r);
+}
