@@ -55,6 +55,7 @@ typedef struct config_cache {
     int32 row_typmod;
     TupleDesc row_desc;
     int id, netgw_id, template_id, service_class_id, internet_access; /* attribute numbers */
+    render_memo memos[RENDER_MEMOS];
 } config_cache;
 
 typedef struct config_input {
@@ -76,6 +77,7 @@ follow_snapshot(config_cache *cache)
 
     if (cache->answers && snapshot_view_same(&cache->seen, snapshot))
         return;
+    memset(cache->memos, 0, sizeof cache->memos);
     MemoryContextReset(cache->context);
     control.hcxt = cache->context;
     cache->answers = hash_create("nmsp.modem_config", 64, &control,
@@ -295,6 +297,7 @@ nmsp_modem_config(PG_FUNCTION_ARGS)
     if (!null)
         pg_lltoa(input.modem_id, hostname + 3);
     input.render.hostname = hostname;
+    input.render.memos = input.cache->memos;
     if (!gather(&input))
         PG_RETURN_NULL();
     PG_RETURN_POINTER(nmsp_render(&input.render));

@@ -65,6 +65,7 @@ typedef struct program {
 
 static MemoryContext cache_context = NULL;
 static program *programs[PROGRAM_SLOTS];
+static uint64 programs_epoch = 1;        /* another one when a program goes */
 
 static bool
 bytes_equal(bytes a, bytes b)
@@ -355,6 +356,7 @@ static void
 forget_programs(void)
 {
     memset(programs, 0, sizeof programs);
+    programs_epoch++;
     MemoryContextReset(cache_context);
 }
 
@@ -397,6 +399,7 @@ find_program(bytes source)
         program *old = *slot;
 
         *slot = NULL;
+        programs_epoch++;
         MemoryContextDelete(old->context);
     }
     if (MemoryContextMemAllocated(cache_context, true) > CACHE_LIMIT)
@@ -555,6 +558,54 @@ sealed_variant(program *p, variant *v, render_input *input)
     return file;
 }
 
+static bool
+is_memo_of(const render_memo *memo, const render_input *input)
+{
+    return memo->variant && memo->epoch == programs_epoch && memo->source == input->source.data &&
+           memo->service_class == input->service_class && memo->setting == input->setting &&
+           memo->max_cpe == input->max_cpe && memo->network_access == input->network_access &&
+           MemoryContextMemAllocated(memo->program->context, false) < PROGRAM_LIMIT;
+}
+
+/* The memo of these inputs (found), or the one to fill in: the first or second place of their hash. */
+static render_memo *
+memo_of(render_input *input, bool *found)
+{
+    uint32 hash = murmurhash32((uint32)(uintptr_t)input->service_class ^
+                               (uint32)(uintptr_t)input->source.data ^ input->network_access);
+    render_memo *first = &input->memos[hash % RENDER_MEMOS];
+    render_memo *second = &input->memos[(hash + 1) % RENDER_MEMOS];
+
+    *found = true;
+    if (is_memo_of(first, input))
+        return first;
+    if (is_memo_of(second, input))
+        return second;
+    *found = false;
+    return first->variant && !second->variant ? second : first;
+}
+
+/* Finds program and variant; no variant = go the plain way. */
+static void
+find(render_input *input, program **p, variant **v)
+{
+    bool found;
+    render_memo *memo = memo_of(input, &found);
+
+    *p = found ? memo->program : find_program(input->source);
+    *v = found ? memo->variant : NULL;
+    if (found)
+        return;
+    if ((*p)->plain_way)
+        return;
+    *v = find_variant(*p, input);
+    if ((*v)->plain_way)
+        *v = NULL;
+    else
+        *memo = (render_memo){programs_epoch, input->source.data, input->service_class,
+                              input->setting, input->max_cpe, input->network_access, *p, *v};
+}
+
 struct varlena *
 nmsp_render(render_input *input)
 {
@@ -564,11 +615,8 @@ nmsp_render(render_input *input)
     bool has_max_cpe = false;
 
     follow_mib_objects();
-    p = find_program(input->source);
-    if (p->plain_way)
-        return render_plain(input);
-    v = find_variant(p, input);
-    if (v->plain_way)
+    find(input, &p, &v);
+    if (v == NULL)
         return render_plain(input);
     if (v->sealed)
         return sealed_variant(p, v, input);

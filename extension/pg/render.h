@@ -14,6 +14,23 @@ typedef struct bytes {
     size_t length;
 } bytes;
 
+/*
+ * What nmsp_render() found for a source and values that it was given before, so that it need not
+ * compare them again. The caller keeps RENDER_MEMOS of them, all zero at first, and zeroes them when
+ * what the pointers of its inputs point to may have changed.
+ */
+typedef struct render_memo {
+    uint64 epoch;                    /* of the programs */
+    const char *source;
+    Jsonb *service_class, *setting;
+    int max_cpe;
+    bool network_access;
+    struct program *program;
+    struct variant *variant;
+} render_memo;
+
+#define RENDER_MEMOS 128             /* by hash, two places for each */
+
 /* What one file is made of. Placeholders read, in this order: */
 typedef struct render_input {
     HeapTupleData modem;             /* {modem.<column>.0}: a row of nmsp.modem or one like it */
@@ -28,6 +45,7 @@ typedef struct render_input {
     bool network_access;
     int max_cpe;
     bytes secret;
+    render_memo *memos;
 
     /* private */
     bool refused;                    /* a value was met that is not plain */

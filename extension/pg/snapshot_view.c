@@ -11,7 +11,8 @@ snapshot_view_same(const snapshot_view *seen, Snapshot snapshot)
     return seen->xmin == snapshot->xmin && seen->xmax == snapshot->xmax &&
            seen->curcid == snapshot->curcid && seen->xcnt == snapshot->xcnt &&
            seen->subxcnt == snapshot->subxcnt &&
-           memcmp(seen->running, snapshot->xip, snapshot->xcnt * sizeof(TransactionId)) == 0 &&
+           (snapshot->xcnt == 0 ||
+            memcmp(seen->running, snapshot->xip, snapshot->xcnt * sizeof(TransactionId)) == 0) &&
            (snapshot->subxcnt <= 0 ||
             memcmp(seen->running + snapshot->xcnt, snapshot->subxip,
                    snapshot->subxcnt * sizeof(TransactionId)) == 0);
