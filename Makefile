@@ -1,6 +1,7 @@
 # nmsp: one PostgreSQL extension.
 #   make, make install    build and install with PGXS (PG_CONFIG=... chooses the server)
 #   make check            everything: packages, build, install, all tests (tests/check.mk)
+#   make kea-hook, make install-kea   what Kea needs (kea-dev)
 #   make demo             see it work;  make demo-stop  takes it away again
 #   make fuzz, fuzz-coverage, fuzz-planted, valgrind, ubsan, asan, bench    harder looks (tests/check.mk)
 
@@ -21,9 +22,9 @@ MODULE_big = nmsp
 SQL_CODE = sql/code/05_error.sql sql/code/10_docsis_type.sql sql/code/20_docsis.sql sql/code/21_docsis_value.sql sql/code/25_mib.sql sql/code/30_template.sql \
            sql/code/40_worker.sql sql/code/90_migrate.sql
 SQL_SCHEMA = sql/schema/0001_types.sql sql/schema/0002_model.sql sql/schema/0003_feed.sql sql/schema/0004_mib.sql \
-             sql/schema/0005_download.sql
+             sql/schema/0005_download.sql sql/schema/0006_kea.sql
 SQL_VIEWS = sql/views/10_model.sql sql/views/15_mib.sql sql/views/20_config.sql sql/views/30_feed.sql sql/views/31_feed_triggers.sql \
-            sql/views/40_feed_tftpd.sql sql/views/41_feed_dhcpd.sql sql/views/50_download.sql sql/views/51_lookup.sql \
+            sql/views/40_feed_tftpd.sql sql/views/41_feed_dhcpd.sql sql/views/42_feed_kea.sql sql/views/50_download.sql sql/views/51_lookup.sql sql/views/60_kea.sql \
             sql/views/90_operator.sql
 
 CORE_SRC   = $(wildcard extension/docsis/*.c) $(wildcard extension/template/*.c)
@@ -86,6 +87,8 @@ uninstall-agent:
 	rm -f '$(DESTDIR)$(bindir)/nmsp-agent'
 
 .PHONY: install-agent uninstall-agent
+
+include workers/kea/kea.mk
 
 $(OBJS): $(GENERATED) $(wildcard extension/*/*.h) $(wildcard workers/*.h) $(wildcard workers/*/*.h)
 

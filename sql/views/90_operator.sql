@@ -13,9 +13,9 @@ DECLARE
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret'];
     writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object'];
 BEGIN
-    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent') THEN
+    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
-            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else).',
+            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), kea (the views that Kea reads).',
             hint = format('CALL nmsp.grant_to(%L, ''operator'');', grantee);
     END IF;
     IF level = 'agent' THEN
@@ -25,10 +25,20 @@ BEGIN
             nmsp.lookup_host(macaddr), nmsp.lookup_class(macaddr, text) TO %s', grantee);
         RETURN;
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed TO %s', grantee);
+    IF level = 'kea' THEN
+        -- Kea names tables without a schema and prepares its statements once per connection.
+        EXECUTE format('GRANT USAGE ON SCHEMA nmsp_kea TO %s', grantee);
+        EXECUTE format('GRANT SELECT ON nmsp_kea.schema_version, nmsp_kea.hosts, nmsp_kea.dhcp4_options, nmsp_kea.dhcp6_options, nmsp_kea.ipv6_reservations TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text) TO %s', grantee);
+        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET search_path TO nmsp_kea', grantee, current_database());
+        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET plan_cache_mode TO force_generic_plan', grantee, current_database());
+        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET jit TO off', grantee, current_database());
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed, nmsp_kea TO %s', grantee);
     FOR relation IN SELECT c.oid::regclass AS name, c.relname, c.relkind, n.nspname
                       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                     WHERE n.nspname IN ('nmsp', 'nmsp_feed') AND c.relkind IN ('r', 'v', 'p') LOOP
+                     WHERE n.nspname IN ('nmsp', 'nmsp_feed', 'nmsp_kea') AND c.relkind IN ('r', 'v', 'p') LOOP
         CONTINUE WHEN relation.relname = ANY (secret) AND level NOT IN ('admin', 'worker');
         CONTINUE WHEN relation.relname = 'modem_file' AND level = 'reader';
         EXECUTE format('GRANT SELECT ON %s TO %s', relation.name, grantee);
@@ -56,7 +66,7 @@ END
 $fn$;
 REVOKE ALL ON PROCEDURE nmsp.grant_to(regrole, text) FROM PUBLIC;
 COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
-'Gives a role the rights of a level: reader, operator, admin, worker or agent. Errors: 22023 unknown level.';
+'Gives a role the rights of a level: reader, operator, admin, worker, agent or kea (which also sets the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
 
 CREATE OR REPLACE FUNCTION nmsp.health()
 RETURNS TABLE (component text, state text, message text, hint text)

@@ -1,0 +1,220 @@
+-- Feeds kea4 and kea6: the structure that Kea reads from a file: networks, pools, classes, how to
+-- reach the database. Devices are not in it: Kea looks each one up (sql/views/60_kea.sql), so no
+-- change of a device ever touches these files.
+--
+-- Classes are made in two steps. A host row says what the database knows: modem, public, private,
+-- blocked (declared without a test). The others join that with what the packet says, and networks
+-- and pools look at them: cm, mta, stb-<pool>, cpe (guard of networks), cpe-public and cpe-private
+-- (guards of pools: a fixed address is not bound to the class). member('KNOWN') puts them after the
+-- look-up. Who is in no class is not served.
+
+CREATE OR REPLACE FUNCTION nmsp_kea.address_list(addresses inet[], version int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT pg_catalog.string_agg(host(a), ', ' ORDER BY n) FROM pg_catalog.unnest(addresses) WITH ORDINALITY u(a, n) WHERE pg_catalog.family(a) = version;
+END;
+COMMENT ON FUNCTION nmsp_kea.address_list(inet[], int) IS 'The addresses of one IP version (4 or 6) as Kea writes lists; null when there is none.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.time_offset(time_zone text) RETURNS int
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (extract(epoch FROM (now() AT TIME ZONE time_zone) - (now() AT TIME ZONE 'UTC')))::int;
+COMMENT ON FUNCTION nmsp_kea.time_offset(text) IS 'Seconds between UTC and a time zone at this moment (option 2).';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.vendor_classes(version int) RETURNS TABLE (rank bigint, name text, test text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.rank, v.name, format('substring(%s,0,%s) == 0x%s', CASE version WHEN 4 THEN 'option[60].hex' ELSE 'vendor-class[4491].data[0]' END,
+                                  octet_length(v.prefix), encode(convert_to(v.prefix, 'UTF8'), 'hex'))
+      FROM (VALUES (-2::bigint, 'docsis', 'docsis'), (-1, 'packetcable', 'pktc')) v(rank, name, prefix)
+    UNION ALL
+    SELECT p.id, 'settop-' || p.id, format('substring(%s,0,%s) == 0x%s', CASE version WHEN 4 THEN 'option[60].hex' ELSE 'option[16].hex' END,
+                                  octet_length(p.vendor_class), encode(convert_to(p.vendor_class, 'UTF8'), 'hex'))
+      FROM nmsp.pool p WHERE p.purpose = 'stb' AND pg_catalog.family(p.network) = version;
+END;
+COMMENT ON FUNCTION nmsp_kea.vendor_classes(int) IS 'Classes by what a device says of itself (option 60, DHCPv6 option 16), for IP version 4 or 6.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.client_classes(version int) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH vendor AS (SELECT * FROM nmsp_kea.vendor_classes(version)),
+    class(rank, name, test) AS (
+        SELECT n - 100, t, NULL FROM pg_catalog.unnest(ARRAY['modem', 'public', 'private', 'blocked', 'nobody']) WITH ORDINALITY u(t, n)
+        UNION ALL
+        SELECT v.rank, v.name, v.test FROM vendor v
+        UNION ALL
+        -- A modem asks for itself: the gateway names it, or nobody does (it renews its lease).
+        SELECT 9223372036854775801, 'cm', 'member(''KNOWN'') and member(''modem'') and member(''docsis'')'
+               || CASE version WHEN 4 THEN ' and (not relay4[2].exists or relay4[2].hex == pkt4.mac)' ELSE '' END
+        UNION ALL
+        SELECT 9223372036854775802, 'mta', 'member(''KNOWN'') and member(''packetcable'')'
+        UNION ALL
+        SELECT 9223372036854775803, 'stb-' || v.rank, format('member(''KNOWN'') and not member(''blocked'') and member(''%s'')', v.name) FROM vendor v WHERE v.rank > 0
+        UNION ALL
+        SELECT 9223372036854775804, 'cpe', 'member(''KNOWN'') and (member(''public'') or member(''private''))'
+               || (SELECT pg_catalog.string_agg(format(' and not member(''%s'')', v.name), '' ORDER BY v.rank) FROM vendor v)
+        UNION ALL
+        SELECT 9223372036854775805, 'cpe-' || t, format('member(''cpe'') and member(''%s'')', t) FROM pg_catalog.unnest(ARRAY['private', 'public']) t
+        UNION ALL
+        -- Who is not found gets no answer at all. For a moment after it lost the database Kea finds
+        -- nobody, and would refuse the renewals of live clients.
+        SELECT 9223372036854775806, 'DROP', 'not member(''KNOWN'')')
+    SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('name', c.name, 'test', c.test)) ORDER BY c.rank, c.name)
+      FROM class c;
+END;
+COMMENT ON FUNCTION nmsp_kea.client_classes(int) IS 'client-classes of Kea''s configuration for IP version 4 or 6, in the order of their evaluation.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.options(VARIADIC pairs text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', pairs[i], 'data', pairs[i + 1]) ORDER BY i)
+      FROM pg_catalog.generate_series(1, pg_catalog.cardinality(pairs), 2) i WHERE pairs[i + 1] IS NOT NULL;
+END;
+COMMENT ON FUNCTION nmsp_kea.options(text[]) IS 'option-data of Kea''s configuration from pairs of name and value; options without a value are left out, null when none is left (Kea 2.2 takes no empty list).';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.guard(pool nmsp.pool) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT (pool).active THEN 'nobody' WHEN (pool).purpose = 'stb' THEN 'stb-' || (pool).id
+            WHEN (pool).purpose IN ('cpe_public', 'cpe_private') THEN 'cpe' ELSE (pool).purpose END;
+COMMENT ON FUNCTION nmsp_kea.guard(nmsp.pool) IS 'Class that may use the network of a pool.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.subnet(pool nmsp.pool) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'id', (pool).id,
+        'subnet', (pool).network::text,
+        'client-class', nmsp_kea.guard(pool),
+        'valid-lifetime', (pool).lease_time,
+        'max-valid-lifetime', (pool).lease_time,
+        'preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN (pool).lease_time::bigint * 5 / 8 END,
+        'max-preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN (pool).lease_time::bigint * 5 / 8 END,
+        'pools', CASE WHEN (pool).active AND (pool).range_start IS NOT NULL THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
+            'pool', host((pool).range_start) || ' - ' || host((pool).range_end),
+            'client-class', CASE WHEN (pool).purpose LIKE 'cpe%' THEN replace((pool).purpose, '_', '-') ELSE nmsp_kea.guard(pool) END)) END,
+        'pd-pools', CASE WHEN (pool).active AND (pool).delegated_prefix IS NOT NULL THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
+            'prefix', host((pool).delegated_prefix), 'prefix-len', masklen((pool).delegated_prefix), 'delegated-len', (pool).delegated_length,
+            'client-class', replace((pool).purpose, '_', '-'))) END,
+        'option-data', CASE pg_catalog.family((pool).network)
+            WHEN 4 THEN nmsp_kea.options('routers', host((pool).router), 'domain-name-servers', nmsp_kea.address_list((pool).dns_server, 4))
+            ELSE nmsp_kea.options('dns-servers', nmsp_kea.address_list((pool).dns_server, 6)) END));
+END;
+COMMENT ON FUNCTION nmsp_kea.subnet(nmsp.pool) IS 'The subnet4 or subnet6 of a pool; its number is the id of the pool. Fixed addresses stay in the range: Kea asks before it gives one out.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.shared_networks(version int) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_agg(n.network ORDER BY n.id)
+      FROM (SELECT g.id, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+                'name', g.name,
+                'relay', CASE WHEN count(p.router) > 0 THEN pg_catalog.jsonb_build_object('ip-addresses', pg_catalog.jsonb_agg(host(p.router) ORDER BY p.router)
+                                                                                                  FILTER (WHERE p.router IS NOT NULL)) END,
+                'subnet' || version, pg_catalog.jsonb_agg(nmsp_kea.subnet(p) ORDER BY p.purpose <> 'cm', p.network))) AS network
+              FROM nmsp.netgw g JOIN nmsp.pool p ON p.netgw_id = g.id
+             WHERE pg_catalog.family(p.network) = version GROUP BY g.id) n;
+END;
+COMMENT ON FUNCTION nmsp_kea.shared_networks(int) IS 'shared-networks of Kea''s configuration for IP version 4 or 6: one per gateway, found by the router addresses of its pools (giaddr, link-address).';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.server(version int, settings jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- on-fail: without the database Kea is silent and comes back by itself. serve-retry-continue
+    -- would serve on without reservations and refuse renewals.
+    -- reservations-out-of-pool: false, because fixed addresses may lie in the ranges.
+    SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'interfaces-config', pg_catalog.jsonb_build_object('interfaces', coalesce(settings -> 'interfaces', '["*"]'))
+            || CASE version WHEN 4 THEN '{"dhcp-socket-type": "udp"}'::jsonb ELSE '{}' END,
+        'control-socket', pg_catalog.jsonb_build_object('socket-type', 'unix', 'socket-name',
+            coalesce(settings ->> 'control_socket', format('/run/kea/kea%s-ctrl-socket', version))),
+        'lease-database', pg_catalog.jsonb_build_object('type', 'memfile', 'persist', true, 'lfc-interval', 3600,
+            'name', coalesce(settings ->> 'lease_file', format('/var/lib/kea/kea-leases%s.csv', version))),
+        'hosts-database', pg_catalog.jsonb_build_object('type', 'postgresql', 'readonly', true, 'on-fail', 'stop-retry-exit',
+                'max-reconnect-tries', 1000000, 'reconnect-wait-time', 1000,
+                'host', '/var/run/postgresql', 'name', current_database(), 'user', 'kea')
+            || coalesce(settings -> 'database', '{}'),
+        'multi-threading', pg_catalog.jsonb_build_object('enable-multi-threading', true,
+            'thread-pool-size', coalesce((settings ->> 'threads')::int, 4), 'packet-queue-size', 64),
+        'hooks-libraries', CASE WHEN coalesce(settings ->> 'hook', '-') <> '' THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('library',
+            coalesce(settings ->> 'hook', '/usr/lib/x86_64-linux-gnu/kea/hooks/libnmsp_cm_flexid.so'))) END,
+        'host-reservation-identifiers', pg_catalog.jsonb_build_array('flex-id', 'hw-address'),
+        'early-global-reservations-lookup', true,
+        'reservations-global', true, 'reservations-in-subnet', true, 'reservations-out-of-pool', false,
+        'store-extended-info', true,
+        'valid-lifetime', s.default_lease_time, 'max-valid-lifetime', s.max_lease_time, 'calculate-tee-times', true,
+        'client-classes', nmsp_kea.client_classes(version),
+        'shared-networks', nmsp_kea.shared_networks(version),
+        -- options: at INFO it writes a line per class and packet.
+        'loggers', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', l.name, 'severity', l.severity,
+                               'output_options', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('output', coalesce(settings ->> 'log', 'stdout')))))
+                      FROM (VALUES ('kea-dhcp' || version, coalesce(settings ->> 'severity', 'INFO')),
+                                   (format('kea-dhcp%s.options', version), 'WARN')) l(name, severity))))
+      FROM nmsp.setting s;
+END;
+COMMENT ON FUNCTION nmsp_kea.server(int, jsonb) IS 'What dhcp4_config and dhcp6_config have in common.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.dhcp4_config(settings jsonb DEFAULT '{}') RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_build_object('Dhcp4', nmsp_kea.server(4, settings) || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'authoritative', true,
+        'next-server', CASE pg_catalog.family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END,
+        'option-data', nmsp_kea.options(
+            'domain-name', s.domain_name,
+            'domain-name-servers', nmsp_kea.address_list(s.dns_server, 4),
+            'ntp-servers', nmsp_kea.address_list(s.ntp_server, 4),
+            'time-servers', nmsp_kea.address_list(ARRAY[s.provisioning_server], 4),
+            'log-servers', coalesce(nmsp_kea.address_list(s.log_server, 4), nmsp_kea.address_list(ARRAY[s.provisioning_server], 4)),
+            'time-offset', nmsp_kea.time_offset(s.time_zone)::text))))
+      FROM nmsp.setting s;
+END;
+COMMENT ON FUNCTION nmsp_kea.dhcp4_config(jsonb) IS
+'Configuration of kea-dhcp4. Settings (all optional): interfaces (array), database (object: host, port, name, user, ... of hosts-database), control_socket, lease_file, hook (path of cm_flexid; empty: none), threads, log, severity.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.dhcp6_config(settings jsonb DEFAULT '{}') RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_build_object('Dhcp6', nmsp_kea.server(6, settings) || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'mac-sources', pg_catalog.jsonb_build_array('docsis-modem', 'client-link-addr-option', 'duid'),
+        'preferred-lifetime', s.default_lease_time::bigint * 5 / 8, 'max-preferred-lifetime', s.max_lease_time::bigint * 5 / 8,
+        'option-data', nmsp_kea.options('dns-servers', nmsp_kea.address_list(s.dns_server, 6), 'domain-search', s.domain_name))))
+      FROM nmsp.setting s;
+END;
+COMMENT ON FUNCTION nmsp_kea.dhcp6_config(jsonb) IS 'Configuration of kea-dhcp6. Settings as for nmsp_kea.dhcp4_config.';
+
+-- feeds -----------------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION nmsp_feed.kea_keys(target bigint, cause text, ids bigint[], after_part text, after_id bigint, max_rows int)
+RETURNS TABLE (part text, id bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'config', 0::bigint WHERE after_part IS NULL LIMIT max_rows;
+END;
+REVOKE ALL ON FUNCTION nmsp_feed.kea_keys(bigint, text, bigint[], text, bigint, int) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed.kea_keys(bigint, text, bigint[], text, bigint, int) IS 'Feeds kea4 and kea6: whatever changes touches the one file.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.kea_render(target bigint, part text, ids bigint[])
+RETURNS TABLE (id bigint, path text, content bytea)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 0::bigint, CASE t.feed WHEN 'kea4' THEN 'kea-dhcp4.conf' ELSE 'kea-dhcp6.conf' END,
+           convert_to(pg_catalog.jsonb_pretty(CASE t.feed WHEN 'kea4' THEN nmsp_kea.dhcp4_config(t.settings)
+                                                          ELSE nmsp_kea.dhcp6_config(t.settings) END) || E'\n', 'UTF8')
+      FROM nmsp_feed.target t WHERE t.id = target AND part = 'config' AND 0 = ANY (ids);
+END;
+REVOKE ALL ON FUNCTION nmsp_feed.kea_render(bigint, text, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed.kea_render(bigint, text, bigint[]) IS 'Feeds kea4 and kea6: Kea''s configuration.';
+
+INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, validate_command, rank, vital_parts) VALUES
+    ('kea4', 'set', 'nmsp_feed.kea_keys', 'nmsp_feed.kea_render', 'kea4-check', 20, '{config}'),
+    ('kea6', 'set', 'nmsp_feed.kea_keys', 'nmsp_feed.kea_render', 'kea6-check', 20, '{config}')
+ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function,
+    vital_parts = excluded.vital_parts;
+
+INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes)
+SELECT f.name, d.relation, d.columns, NULL
+  FROM (VALUES ('kea4'), ('kea6')) f(name),
+       (VALUES ('nmsp.netgw', '{name}'::text[]),
+               ('nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,delegated_prefix,delegated_length,active}'),
+               ('nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time}')) d(relation, columns)
+ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;
+
+PERFORM nmsp_feed.install_triggers();

@@ -1,0 +1,220 @@
+-- The host database of Kea 2.2 (its schema 13.0) as views over the model: a commit is in force at
+-- the next DISCOVER. Kea opens it with "readonly", as a role of level kea (see nmsp.grant_to).
+--
+-- Kinds of hosts; the key is 8 * id + kind, with the id of the modem or of the endpoint:
+--   0  a modem, behind whatever gateway: class modem, its file and options; no address (DHCPv4)
+--   1  a modem with a fixed IPv4 address: the same, in the subnet of the address
+--   2  whoever is behind a modem (identifier 'C' and the modem's MAC, see workers/kea): the class
+--      that its contract gives
+--   3  a modem with a fixed IPv6 address, in the subnet of the address
+--   4  an endpoint with a fixed IPv4 address, by its MAC or by its modem
+--   5  an endpoint with a fixed IPv6 address or prefix
+--   6  as 0, for DHCPv6: apart, because one of Kea's statements joins the options of both
+-- A subnet's number is the id of its pool; 0 is Kea's word for a reservation that counts everywhere.
+-- Each branch has constants where it can and a key with an index of its own, so that Kea's
+-- statements, which are prepared once, are one index scan per branch that can answer.
+
+CREATE OR REPLACE VIEW nmsp_kea.schema_version AS SELECT 13 AS version, 0 AS minor;
+COMMENT ON VIEW nmsp_kea.schema_version IS 'The version of Kea''s schema that these views are: 13.0, that of Kea 2.2.';
+COMMENT ON COLUMN nmsp_kea.schema_version.version IS 'Always 13.';
+COMMENT ON COLUMN nmsp_kea.schema_version.minor IS 'Always 0.';
+
+CREATE OR REPLACE VIEW nmsp_kea.hosts AS
+SELECT m.id * 8 AS host_id, macaddr_send(m.mac) AS dhcp_identifier, 0::smallint AS dhcp_identifier_type,
+       0::bigint AS dhcp4_subnet_id, NULL::bigint AS dhcp6_subnet_id, NULL::bigint AS ipv4_address, 'cm-' || m.id AS hostname,
+       'modem'::text AS dhcp4_client_classes, NULL::text AS dhcp6_client_classes,
+       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END AS dhcp4_next_server,
+       NULL::text AS dhcp4_server_hostname, 'cm/cm-' || m.id || '.cfg' AS dhcp4_boot_file_name,
+       NULL::text AS user_context, NULL::text AS auth_key
+  FROM nmsp.modem m CROSS JOIN nmsp.setting s
+UNION ALL
+SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '0.0.0.0'::inet, 'cm-' || m.id,
+       'modem', NULL, CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END,
+       NULL, 'cm/cm-' || m.id || '.cfg', NULL, NULL
+  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address CROSS JOIN nmsp.setting s
+ WHERE m.address IS NOT NULL
+UNION ALL
+SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0, 0, NULL, NULL,
+       CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END,
+       CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END,
+       NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.modem m
+UNION ALL
+SELECT m.id * 8 + 3, macaddr_send(m.mac), 0::smallint, NULL, p.id, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address6
+ WHERE m.address6 IS NOT NULL
+UNION ALL
+SELECT e.id * 8 + 4, macaddr_send(e.mac), 0::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.endpoint e JOIN nmsp.pool p ON p.network >>= e.address
+ WHERE e.address IS NOT NULL AND e.mac IS NOT NULL
+UNION ALL
+SELECT e.id * 8 + 4, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id JOIN nmsp.pool p ON p.network >>= e.address
+ WHERE e.address IS NOT NULL AND e.mac IS NULL
+UNION ALL
+SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL, p.id, NULL, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.endpoint e JOIN nmsp.pool p ON p.network >>= e.address6
+ WHERE e.address6 IS NOT NULL AND e.mac IS NOT NULL
+UNION ALL
+-- A prefix without an address belongs to no network: it is reserved in the gateway's first IPv6 cpe
+-- pool; the others are in the same shared network.
+SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL, p.id, NULL, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
+  JOIN LATERAL (SELECT p.id FROM nmsp.pool p
+                 WHERE p.netgw_id = m.netgw_id AND p.purpose IN ('cpe_public', 'cpe_private') AND family(p.network) = 6
+                 ORDER BY p.id LIMIT 1) p ON true
+ WHERE e.address6 IS NULL AND e.delegated_prefix IS NOT NULL AND e.mac IS NOT NULL
+UNION ALL
+SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.modem m;
+COMMENT ON VIEW nmsp_kea.hosts IS 'Kea''s hosts: modems, what is behind them, endpoints. See the head of sql/views/60_kea.sql for the kinds.';
+COMMENT ON COLUMN nmsp_kea.hosts.host_id IS '8 * id + kind.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp_identifier IS 'Hardware address, or ''C'' and the modem''s hardware address.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp_identifier_type IS '0 hardware address, 4 flexible identifier.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_subnet_id IS 'Id of the pool; 0: everywhere; null: not for DHCPv4.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp6_subnet_id IS 'Id of the pool; 0: everywhere; null: not for DHCPv6.';
+COMMENT ON COLUMN nmsp_kea.hosts.ipv4_address IS 'Fixed IPv4 address as a number.';
+COMMENT ON COLUMN nmsp_kea.hosts.hostname IS 'Host name (option 12).';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_client_classes IS 'modem, public, private or blocked; the classes that pools look at are made of these by nmsp_kea.dhcp4_config.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp6_client_classes IS 'The same for DHCPv6.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_next_server IS 'TFTP server (siaddr) as a number.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_server_hostname IS 'Always null.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_boot_file_name IS 'Configfile of a modem.';
+COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'Always null.';
+COMMENT ON COLUMN nmsp_kea.hosts.auth_key IS 'Always null.';
+
+-- Kea joins options to a host by its key. The branches of the inner UNION ALL are nothing but one
+-- table each: only then is the planner able to look into each with the key of the host.
+CREATE OR REPLACE VIEW nmsp_kea.dhcp4_options AS
+SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, NULL::bytea AS value, o.formatted_value, 'dhcp4'::text AS space, o.persistent,
+       NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
+  FROM (SELECT m.id * 8 AS host_id, m.id FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 1, m.id FROM nmsp.modem m) h
+ CROSS JOIN nmsp.setting s
+ CROSS JOIN LATERAL (VALUES
+       (2, nmsp_kea.time_offset(s.time_zone)::text, true),
+       (4, nmsp_kea.address_list(ARRAY[s.provisioning_server], 4), true),
+       (7, coalesce(nmsp_kea.address_list(s.log_server, 4), nmsp_kea.address_list(ARRAY[s.provisioning_server], 4)), true),
+       (15, s.domain_name, false),
+       (42, nmsp_kea.address_list(s.ntp_server, 4), false),
+       (66, nmsp_kea.address_list(ARRAY[s.provisioning_server], 4), false),
+       (67, 'cm/cm-' || h.id || '.cfg', false)) o(code, formatted_value, persistent)
+ WHERE o.formatted_value IS NOT NULL;
+COMMENT ON VIEW nmsp_kea.dhcp4_options IS 'DHCPv4 options of modems, from nmsp.setting and the modem. Those of a network (3 router, 6 name servers) are in Kea''s subnets.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.option_id IS '256 * host_id + code. Kea skips an option whose number is not above the one before, also that of another host.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.code IS 'Number of the option.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.value IS 'Always null: all are written as text.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.formatted_value IS 'Value as Kea writes it.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.space IS 'Always dhcp4.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.persistent IS 'true: sent even when the client does not ask for it.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.user_context IS 'Always null.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.host_id IS 'The host.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.scope_id IS 'Always 3: options of a host.';
+
+CREATE OR REPLACE VIEW nmsp_kea.dhcp6_options AS
+SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.formatted_value, o.space, true AS persistent,
+       NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
+  FROM (SELECT m.id * 8 + 6 AS host_id, m.id FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, m.id FROM nmsp.modem m) h
+ CROSS JOIN nmsp.setting s
+ CROSS JOIN LATERAL (VALUES
+       (17, '4491', 'dhcp6'),
+       (32, nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6), 'vendor-4491'),
+       (33, 'cm/cm-' || h.id || '.cfg', 'vendor-4491'),
+       (34, coalesce(nmsp_kea.address_list(s.log_server, 6), nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6)), 'vendor-4491'),
+       (37, nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6), 'vendor-4491'),
+       (38, nmsp_kea.time_offset(s.time_zone)::text, 'vendor-4491')) o(code, formatted_value, space)
+ WHERE o.formatted_value IS NOT NULL;
+COMMENT ON VIEW nmsp_kea.dhcp6_options IS 'DHCPv6 options of modems: option 17 of enterprise 4491 with its sub-options 32 TFTP server, 33 file, 34 syslog server, 37 time server, 38 time offset.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.option_id IS '256 * host_id + code. Kea skips an option whose number is not above the one before, also that of another host.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.code IS 'Number of the option or sub-option.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.value IS 'Always null: all are written as text.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.formatted_value IS 'Value as Kea writes it.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.space IS 'dhcp6, or vendor-4491 for sub-options.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.persistent IS 'Always true: sent even when the client does not ask for it.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.user_context IS 'Always null.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.host_id IS 'The host.';
+COMMENT ON COLUMN nmsp_kea.dhcp6_options.scope_id IS 'Always 3: options of a host.';
+
+CREATE OR REPLACE VIEW nmsp_kea.ipv6_reservations AS
+SELECT r.reservation_id, r.address, r.prefix_len, r.type, NULL::int AS dhcp6_iaid, r.host_id FROM nmsp_kea.ipv6_reservation r;
+COMMENT ON VIEW nmsp_kea.ipv6_reservations IS 'Fixed IPv6 addresses and prefixes of Kea''s hosts.';
+COMMENT ON COLUMN nmsp_kea.ipv6_reservations.reservation_id IS 'Key.';
+COMMENT ON COLUMN nmsp_kea.ipv6_reservations.address IS 'The address, or the first one of the prefix.';
+COMMENT ON COLUMN nmsp_kea.ipv6_reservations.prefix_len IS '128, or the length of the prefix.';
+COMMENT ON COLUMN nmsp_kea.ipv6_reservations.type IS '0 address, 2 delegated prefix.';
+COMMENT ON COLUMN nmsp_kea.ipv6_reservations.dhcp6_iaid IS 'Always null: any identity association.';
+COMMENT ON COLUMN nmsp_kea.ipv6_reservations.host_id IS 'The host.';
+
+-- nmsp_kea.ipv6_reservation ---------------------------------------------------------------------
+
+CREATE OR REPLACE VIEW nmsp_kea.due_reservation6 AS
+SELECT m.id * 8 + 3 AS host_id, host(m.address6) AS address, 128::smallint AS prefix_len, 0::smallint AS type
+  FROM nmsp.modem m WHERE m.address6 IS NOT NULL
+UNION ALL
+SELECT e.id * 8 + 5, host(e.address6), 128::smallint, 0::smallint FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
+UNION ALL
+SELECT e.id * 8 + 5, host(e.delegated_prefix), masklen(e.delegated_prefix)::smallint, 2::smallint
+  FROM nmsp.endpoint e WHERE e.delegated_prefix IS NOT NULL;
+COMMENT ON VIEW nmsp_kea.due_reservation6 IS 'What nmsp_kea.ipv6_reservation is to hold.';
+COMMENT ON COLUMN nmsp_kea.due_reservation6.host_id IS 'The host of nmsp_kea.hosts.';
+COMMENT ON COLUMN nmsp_kea.due_reservation6.address IS 'The address, or the first one of the prefix.';
+COMMENT ON COLUMN nmsp_kea.due_reservation6.prefix_len IS '128, or the length of the prefix.';
+COMMENT ON COLUMN nmsp_kea.due_reservation6.type IS '0 address, 2 delegated prefix.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.keep_reservation6() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER -- whoever may change a device need not have rights on the table
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM nmsp_kea.ipv6_reservation r WHERE r.host_id % 8 = TG_ARGV[0]::bigint;
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM nmsp_kea.ipv6_reservation r WHERE r.host_id = OLD.id * 8 + TG_ARGV[0]::bigint;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        IF NEW.address6 IS NOT NULL THEN
+            INSERT INTO nmsp_kea.ipv6_reservation (host_id, address, prefix_len, type)
+            VALUES (NEW.id * 8 + TG_ARGV[0]::bigint, host(NEW.address6), 128, 0);
+        END IF;
+        IF TG_TABLE_NAME = 'endpoint' THEN
+            INSERT INTO nmsp_kea.ipv6_reservation (host_id, address, prefix_len, type)
+            SELECT NEW.id * 8 + TG_ARGV[0]::bigint, host(NEW.delegated_prefix), masklen(NEW.delegated_prefix), 2
+             WHERE NEW.delegated_prefix IS NOT NULL;
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp_kea.keep_reservation6() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_kea.keep_reservation6() IS 'Trigger: nmsp_kea.ipv6_reservation follows the device. The argument is the kind of host.';
+
+-- ALWAYS: rows that come by logical replication count too.
+CREATE OR REPLACE TRIGGER kea_insert AFTER INSERT ON nmsp.modem
+    FOR EACH ROW WHEN (NEW.address6 IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('3');
+CREATE OR REPLACE TRIGGER kea_update AFTER UPDATE ON nmsp.modem
+    FOR EACH ROW WHEN (OLD.address6 IS DISTINCT FROM NEW.address6 OR OLD.id <> NEW.id) EXECUTE FUNCTION nmsp_kea.keep_reservation6('3');
+CREATE OR REPLACE TRIGGER kea_delete AFTER DELETE ON nmsp.modem
+    FOR EACH ROW WHEN (OLD.address6 IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('3');
+CREATE OR REPLACE TRIGGER kea_truncate AFTER TRUNCATE ON nmsp.modem
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp_kea.keep_reservation6('3');
+CREATE OR REPLACE TRIGGER kea_insert AFTER INSERT ON nmsp.endpoint
+    FOR EACH ROW WHEN (NEW.address6 IS NOT NULL OR NEW.delegated_prefix IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('5');
+CREATE OR REPLACE TRIGGER kea_update AFTER UPDATE ON nmsp.endpoint
+    FOR EACH ROW WHEN (OLD.address6 IS DISTINCT FROM NEW.address6 OR OLD.delegated_prefix IS DISTINCT FROM NEW.delegated_prefix OR OLD.id <> NEW.id)
+    EXECUTE FUNCTION nmsp_kea.keep_reservation6('5');
+CREATE OR REPLACE TRIGGER kea_delete AFTER DELETE ON nmsp.endpoint
+    FOR EACH ROW WHEN (OLD.address6 IS NOT NULL OR OLD.delegated_prefix IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('5');
+CREATE OR REPLACE TRIGGER kea_truncate AFTER TRUNCATE ON nmsp.endpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp_kea.keep_reservation6('5');
+ALTER TABLE nmsp.modem ENABLE ALWAYS TRIGGER kea_insert, ENABLE ALWAYS TRIGGER kea_update, ENABLE ALWAYS TRIGGER kea_delete,
+    ENABLE ALWAYS TRIGGER kea_truncate;
+ALTER TABLE nmsp.endpoint ENABLE ALWAYS TRIGGER kea_insert, ENABLE ALWAYS TRIGGER kea_update, ENABLE ALWAYS TRIGGER kea_delete,
+    ENABLE ALWAYS TRIGGER kea_truncate;
+
+DELETE FROM nmsp_kea.ipv6_reservation r
+ WHERE NOT EXISTS (SELECT FROM nmsp_kea.due_reservation6 d
+                    WHERE (d.host_id, d.type, d.address, d.prefix_len) = (r.host_id, r.type, r.address, r.prefix_len));
+INSERT INTO nmsp_kea.ipv6_reservation (host_id, address, prefix_len, type)
+SELECT d.host_id, d.address, d.prefix_len, d.type FROM nmsp_kea.due_reservation6 d
+ WHERE NOT EXISTS (SELECT FROM nmsp_kea.ipv6_reservation r WHERE (r.host_id, r.type) = (d.host_id, d.type));

@@ -1,0 +1,187 @@
+// cm_flexid: tells Kea which cable modem a client is behind.
+//
+// The flexible identifier of a client behind a modem is 'C' and the modem's MAC address, so that
+// one host row per modem stands for all of its CPEs, MTAs and set-top boxes. A modem itself has no
+// flexible identifier: it is found by its hardware address.
+//
+// DHCPv4: the modem is option 82 remote-id. A client that renews its lease writes to the server
+// directly, without option 82; then it is what the lease was given with (store-extended-info).
+// DHCPv6: sub-option 1026 (CableLabs device id, enterprise 4491) of the outermost relay that has
+// one, or six bytes of option 37 (remote-id).
+#include <config.h>
+
+#include <asiolink/io_address.h>
+#include <cc/data.h>
+#include <dhcp/dhcp4.h>
+#include <dhcp/dhcp6.h>
+#include <dhcp/option.h>
+#include <dhcp/option_vendor.h>
+#include <dhcp/pkt4.h>
+#include <dhcp/pkt6.h>
+#include <dhcpsrv/host.h>
+#include <dhcpsrv/lease_mgr_factory.h>
+#include <hooks/hooks.h>
+#include <util/strutil.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using namespace isc::dhcp;
+using namespace isc::hooks;
+typedef std::vector<uint8_t> Bytes;
+
+namespace {
+
+const size_t MAC_SIZE = 6;
+const uint8_t REMOTE_ID4 = 2;
+const uint32_t CABLELABS = 4491;
+const uint16_t DEVICE_ID = 1026;
+const size_t ENTERPRISE_SIZE = 4;
+
+// The sub-option remote-id of an option 82 without its head; empty when there is none.
+Bytes
+remoteIdOf(const Bytes& suboptions)
+{
+    for (size_t at = 0; at + 2 <= suboptions.size(); at += 2 + suboptions[at + 1]) {
+        size_t end = at + 2 + suboptions[at + 1];
+        if (end > suboptions.size()) {
+            break;
+        }
+        if (suboptions[at] == REMOTE_ID4) {
+            return (Bytes(suboptions.begin() + at + 2, suboptions.begin() + end));
+        }
+    }
+    return (Bytes());
+}
+
+// The modem that a lease was given behind, from the option 82 that Kea stored with it:
+// {"ISC": {"relay-agent-info": "0x..."}}, since Kea 2.3 {"sub-options": "0x..."} inside.
+Bytes
+modemOfLease(const Pkt4Ptr& query)
+{
+    Lease4Ptr lease = LeaseMgrFactory::instance().getLease4(query->getCiaddr());
+    if (!lease || !lease->hwaddr_ || *lease->hwaddr_ != *query->getHWAddr()) {
+        return (Bytes());
+    }
+    isc::data::ConstElementPtr info = lease->getContext();
+    for (const char* key : {"ISC", "relay-agent-info", "sub-options"}) {
+        if (info && info->getType() == isc::data::Element::map) {
+            info = info->get(key);
+        }
+    }
+    if (!info || info->getType() != isc::data::Element::string) {
+        return (Bytes());
+    }
+    Bytes suboptions;
+    isc::util::str::decodeFormattedHexString(info->stringValue(), suboptions);
+    return (remoteIdOf(suboptions));
+}
+
+Bytes
+modemOf(const Pkt4Ptr& query)
+{
+    OptionPtr agent = query->getOption(DHO_DHCP_AGENT_OPTIONS);
+    if (agent) {
+        OptionPtr remote = agent->getOption(REMOTE_ID4);
+        return (remote ? remote->getData() : Bytes());
+    }
+    if (!query->getCiaddr().isV4Zero() && query->getGiaddr().isV4Zero()) {
+        return (modemOfLease(query));
+    }
+    return (Bytes());
+}
+
+Bytes
+modemOf(const Pkt6Ptr& query)
+{
+    for (size_t level = 0; level < query->relay_info_.size(); ++level) {
+        OptionVendorPtr vendor = boost::dynamic_pointer_cast<OptionVendor>(
+            query->getRelayOption(D6O_VENDOR_OPTS, level));
+        if (vendor && vendor->getVendorId() == CABLELABS && vendor->getOption(DEVICE_ID)) {
+            return (vendor->getOption(DEVICE_ID)->getData());
+        }
+        OptionPtr remote = query->getRelayOption(D6O_REMOTE_ID, level);
+        if (remote) {
+            Bytes data = remote->toBinary();
+            const size_t head = remote->getHeaderLen() + ENTERPRISE_SIZE;
+            if (data.size() == head + MAC_SIZE) {
+                return (Bytes(data.begin() + head, data.end()));
+            }
+        }
+    }
+    return (Bytes());
+}
+
+// Sets the identifier unless the client is the modem itself, or nobody knows its modem.
+void
+identify(CalloutHandle& handle, const Bytes& modem, const HWAddrPtr& client)
+{
+    if (modem.size() != MAC_SIZE || (client && client->hwaddr_ == modem)) {
+        return;
+    }
+    Host::IdentifierType type = Host::IDENT_FLEX;
+    Bytes id(1 + MAC_SIZE, 'C');
+    std::copy(modem.begin(), modem.end(), id.begin() + 1);
+    handle.setArgument("id_type", type);
+    handle.setArgument("id_value", id);
+}
+
+} // namespace
+
+extern "C" {
+
+int
+version()
+{
+    return (KEA_HOOKS_VERSION);
+}
+
+int
+multi_threading_compatible()
+{
+    return (1);
+}
+
+int
+load(LibraryHandle&)
+{
+    return (0);
+}
+
+int
+unload()
+{
+    return (0);
+}
+
+// An identifier that cannot be made means a client without one: nothing is served to it.
+int
+host4_identifier(CalloutHandle& handle)
+{
+    try {
+        Pkt4Ptr query;
+        handle.getArgument("query4", query);
+        if (query->getHWAddr()) {
+            identify(handle, modemOf(query), query->getHWAddr());
+        }
+    } catch (const std::exception&) {
+        return (1);
+    }
+    return (0);
+}
+
+int
+host6_identifier(CalloutHandle& handle)
+{
+    try {
+        Pkt6Ptr query;
+        handle.getArgument("query6", query);
+        identify(handle, modemOf(query), query->getMAC(HWAddr::HWADDR_SOURCE_ANY));
+    } catch (const std::exception&) {
+        return (1);
+    }
+    return (0);
+}
+
+} // extern "C"
