@@ -538,4 +538,64 @@ bool docsis_oid_parse(const char *text, size_t length, const docsis_options *opt
 bool docsis_oid_text(const uint32_t *arcs, int count, docsis_oid_form form,
                      const docsis_mib_overlay *mib, docsis_buffer *out);
 
+/* ---- lint ----------------------------------------------------------------------- */
+
+typedef enum docsis_severity {
+    DOCSIS_ERROR = 0,              /* the file is refused, or does not do what it says */
+    DOCSIS_WARNING,                /* allowed, but hardly meant, or not everywhere understood */
+    DOCSIS_NOTICE                  /* worth knowing */
+} docsis_severity;
+
+/* What the file is checked for. */
+typedef enum docsis_version {
+    DOCSIS_1_0 = 10, DOCSIS_1_1 = 11, DOCSIS_2_0 = 20, DOCSIS_3_0 = 30, DOCSIS_3_1 = 31,
+    DOCSIS_4_0 = 40
+} docsis_version;
+
+/* "1.0" ... "4.0"; false = another text. */
+bool docsis_version_parse(const char *text, docsis_version *version);
+
+/* A rule of the linter. Identifiers are stable: they may be stored and filtered by. */
+typedef struct docsis_lint_rule {
+    const char *id;                /* "cm-mic-wrong" */
+    docsis_severity severity;
+    const char *meaning;           /* one sentence */
+    const char *spec;              /* where it is specified; "" = by reason, not by a text */
+    const char *hint;              /* the cure, as a sentence; "" = none */
+} docsis_lint_rule;
+
+int docsis_lint_rule_count(void);
+const docsis_lint_rule *docsis_lint_rule_at(int index);
+
+#define DOCSIS_FINDING_PATH (10 * DOCSIS_MAX_DEPTH)
+
+/* One finding. path and spec, hint and message are zero-terminated and void after the call. */
+typedef struct docsis_finding {
+    const docsis_lint_rule *rule;
+    bool has_place;                /* false = about the file as a whole: no path, no offset */
+    char path[DOCSIS_FINDING_PATH];/* "24[2].8": the n-th of several from the second on */
+    int occurrence;                /* which of the same code in its group; 1 = the first */
+    size_t offset;                 /* of the TLV's first byte */
+    const char *spec;              /* of the TLV or MIB object where it has one, else of the rule */
+    const char *hint;
+    char message[240];             /* lower case, no full stop */
+} docsis_finding;
+
+/* Called for each finding; may longjmp, the linter holds nothing. */
+typedef void (*docsis_finding_fn)(void *context, const docsis_finding *finding);
+
+typedef struct docsis_lint_options {
+    docsis_version version;
+    const docsis_mib_overlay *mib; /* objects of its own, or NULL */
+} docsis_lint_options;
+
+/*
+ * Checks a CM or MTA config, byte strings that are none as well, in the order of the file; what
+ * needs the whole file comes last. Allocates nothing (about 110 KB of stack). Returns the number
+ * of findings that are errors. A file of more than 1,024 SNMP objects or 512 references is
+ * checked for duplicates and references up to there only, and a finding says so.
+ */
+int docsis_lint(const uint8_t *config, size_t length, const docsis_lint_options *options,
+                docsis_finding_fn report, void *context);
+
 #endif

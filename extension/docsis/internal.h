@@ -188,7 +188,8 @@ typedef struct docsis_varbind {
     uint8_t tag;
     const uint8_t *value;
     size_t value_length;
-    size_t oid_length;      /* of the OID's BER contents */
+    const uint8_t *oid;     /* its BER contents; set by docsis_varbind_read() only */
+    size_t oid_length;
     const docsis_mib_node *node;  /* docsis_put_varbind_text() found it for a name; or NULL */
 } docsis_varbind;
 

@@ -2,8 +2,8 @@
  * mic.h - what the files around the MICs share: the walk over the top level, HMAC-MD5 with a
  * prepared key, and the Extended CMTS MIC.
  *
- * libcrypto is used in mic.c, mic_extended.c, mta.c and cvc.c only. The plain MD5 and SHA-1
- * functions are deprecated, but cost half of what an EVP context does at these sizes.
+ * libcrypto is used in mic.c, mic_extended.c, mta.c, cvc.c and lint_mta.c only. The plain MD5 and
+ * SHA-1 functions are deprecated, but cost half of what an EVP context does at these sizes.
  */
 #ifndef DOCSIS_MIC_H
 #define DOCSIS_MIC_H

@@ -91,6 +91,7 @@ bool docsis_varbind_read(const uint8_t *bytes, size_t length, docsis_varbind *vb
     if (i >= length || bytes[i++] != DOCSIS_TAG_OID || !read_length(bytes, length, &i, &n) ||
         !docsis_oid_from_ber(bytes + i, n, vb->arcs, &vb->arc_count))
         return false;
+    vb->oid = bytes + i;
     vb->oid_length = n;
     i += n;
     if (i >= length)

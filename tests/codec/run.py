@@ -18,7 +18,8 @@ def main():
     properties = [os.path.join(build, 'properties')]
     seed = os.environ.get('CODEC_SEED') or str(int.from_bytes(os.urandom(4), 'big'))
     properties += [seed, os.environ.get('CODEC_ROUNDS', '5000')]
-    programs = [[os.path.join(build, 'unit')], [os.path.join(build, 'seal'), seed], properties,
+    programs = [[os.path.join(build, 'unit')], [os.path.join(build, 'seal'), seed],
+                [os.path.join(build, 'lint'), *properties[1:]], properties,
                 [sys.executable, os.path.join(HERE, 'vectors.py'),
                  os.path.join(build, 'codec_cli')]]
     count = failed = 0
