@@ -19,7 +19,7 @@ MODULE_big = nmsp
 
 # What goes into the install script, in this order. code/ = members of the extension; schema/ and
 # views/ are wrapped into functions that nmsp.migrate() runs, so that tables are the user's.
-SQL_CODE = sql/code/05_error.sql sql/code/10_docsis_type.sql sql/code/20_docsis.sql sql/code/21_docsis_value.sql sql/code/25_mib.sql sql/code/30_template.sql \
+SQL_CODE = sql/code/05_error.sql sql/code/10_docsis_type.sql sql/code/20_docsis.sql sql/code/21_docsis_value.sql sql/code/22_lint.sql sql/code/25_mib.sql sql/code/30_template.sql \
            sql/code/40_worker.sql sql/code/90_migrate.sql
 SQL_SCHEMA = sql/schema/0001_types.sql sql/schema/0002_model.sql sql/schema/0003_feed.sql sql/schema/0004_mib.sql \
              sql/schema/0005_download.sql sql/schema/0006_kea.sql

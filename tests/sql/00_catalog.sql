@@ -61,7 +61,7 @@ SELECT is_empty($$SELECT name FROM open_to_public WHERE schema = 'nmsp_feed'$$, 
 SELECT is_empty($$SELECT name FROM open_to_public WHERE prosecdef AND prorettype <> 'trigger'::regtype$$,
                 'no SECURITY DEFINER function is open to PUBLIC');
 SELECT is_empty($$SELECT r.name, a.privilege_type FROM relation r, aclexplode(r.relacl) a
-                   WHERE a.grantee = 0 AND r.name NOT IN ('docsis.symbol', 'docsis.mib_object')$$, 'PUBLIC has no right on a table');
+                   WHERE a.grantee = 0 AND r.name NOT IN ('docsis.symbol', 'docsis.mib_object', 'docsis.lint_rule')$$, 'PUBLIC has no right on a table');
 SELECT is_empty($$SELECT r.name, t.attname FROM relation r JOIN pg_attribute t ON t.attrelid = r.oid, aclexplode(t.attacl) a
                    WHERE a.grantee = 0$$, 'nor on a column');
 SELECT is_empty($$SELECT n.nspname, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a
