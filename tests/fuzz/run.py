@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 
-TARGETS = ["decoder", "text", "json", "template"]
+TARGETS = ["decoder", "text", "json", "template", "lint"]
 
 
 def argv_of(build, target, seconds):

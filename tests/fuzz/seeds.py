@@ -82,6 +82,7 @@ def add_vectors(corpus, cli):
         for data in (config, cli.call(b"seal,s3cret", config)):
             if data is not None and len(data) < 4096:
                 corpus.put("decoder", data)
+                corpus.put("lint", data)
         data = cli.call(b"tojson", config)
         if data is not None:
             corpus.put("json", data)
