@@ -235,6 +235,8 @@ bool docsis_put_oid_text(docsis_buffer *out, const uint32_t *arcs, int count,
 bool docsis_put_oid_name(docsis_buffer *out, const uint32_t *arcs, int count,
                          const docsis_mib_node *node, int used, docsis_style style,
                          const docsis_mib_overlay *mib);
+/* Octets of an index column of fixed size, or -1. */
+int64_t docsis_fixed_size(const docsis_mib_syntax *column);
 bool docsis_put_oid_numeric(docsis_buffer *out, const uint32_t *arcs, int count, bool leading_dot);
 
 /* Bytes of a varbind's sequence -> parts; false = not a varbind. */

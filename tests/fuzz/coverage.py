@@ -15,7 +15,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CODEC = os.path.join(HERE, "..", "codec")
 TARGETS = ["decoder", "text", "json", "template", "lint"]
 READERS = {
-    "decoder": ["reader.c", "text.c", "value_text.c", "json_write.c", "mic.c"],
+    "decoder": ["reader.c", "text.c", "value_text.c", "oid_text.c", "json_write.c", "mic.c"],
     "text": ["lexer.c", "parser.c", "value.c", "varbind.c", "oid.c", "snmp.c"],
     "json": ["json_read.c"],
     "template": ["split.c", "template.c", "words.c"],
