@@ -260,7 +260,7 @@ static void check_reference(docsis_linter *l, int index)
         other = find_definition(l, space, r->number, index);
         if (other >= 0)
             docsis_lint_report_at(l, LINT_REFERENCE_DUPLICATE, &r->place, r->symbol,
-                                  "%s %u is that of another %s, at offset %u", r->symbol->name,
+                                  "%s %u is taken by the %s at offset %u", r->symbol->name,
                                   r->number, kind_name(l->reference[other].kind),
                                   l->reference[other].place.offset);
         return;

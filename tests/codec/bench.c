@@ -136,6 +136,10 @@ static void compare_seal(const docsis_buffer *config, const docsis_buffer *seale
     free(out.data);
 }
 
+static void on_finding(void *context, const docsis_finding *finding)
+{
+}
+
 int main(int argc, char **argv)
 {
     static char text[65536];
@@ -148,6 +152,7 @@ int main(int argc, char **argv)
     docsis_buffer out = {.grow = docsis_grow_malloc};
     docsis_buffer json = {.grow = docsis_grow_malloc};
     docsis_text_options tool = {.style = DOCSIS_STYLE_DOCSIS};
+    docsis_lint_options lint = {.version = DOCSIS_3_1};
     docsis_verification result;
     docsis_error error;
     docsis_cursor cursor;
@@ -185,6 +190,7 @@ int main(int argc, char **argv)
     MEASURE("seal", out.length = 0;
             docsis_seal(config.data, config.length, secret, 6, 0, &out, &error));
     MEASURE("verify", docsis_verify(sealed.data, sealed.length, secret, 6, 0, &result, &error));
+    MEASURE("lint", docsis_lint(sealed.data, sealed.length, &lint, on_finding, NULL));
     compare_seal(&config, &sealed);
     free(config.data);
     free(sealed.data);
