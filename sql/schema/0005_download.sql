@@ -38,10 +38,8 @@ CREATE TABLE nmsp.download (
     config_sha256 bytea
 ) PARTITION BY RANGE (at);
 CREATE INDEX download_modem_id ON nmsp.download (modem_id, at);
-CREATE TABLE nmsp.download_other PARTITION OF nmsp.download DEFAULT;
 COMMENT ON TABLE nmsp.download IS
 'Every download the service was asked for. Partitioned by week; nmsp.keep_downloads() makes and drops partitions.';
-COMMENT ON TABLE nmsp.download_other IS 'Partition for times that have none of their own; normally empty.';
 COMMENT ON COLUMN nmsp.download.at IS 'When the request came.';
 COMMENT ON COLUMN nmsp.download.agent IS 'Name of the agent that was asked.';
 COMMENT ON COLUMN nmsp.download.source IS 'Address it came from.';
@@ -55,6 +53,10 @@ COMMENT ON COLUMN nmsp.download.bytes IS 'Size of the file.';
 COMMENT ON COLUMN nmsp.download.duration_ms IS 'Milliseconds from the request to the end.';
 COMMENT ON COLUMN nmsp.download.sha256 IS 'SHA-256 of the bytes sent.';
 COMMENT ON COLUMN nmsp.download.config_sha256 IS 'SHA-256 of the file without what is added at download (TLVs 19, 20, 59).';
+
+CREATE TABLE nmsp.download_other (LIKE nmsp.download INCLUDING CONSTRAINTS INCLUDING COMMENTS);
+COMMENT ON TABLE nmsp.download_other IS 'Partition for times that have none of their own; normally empty.';
+ALTER TABLE nmsp.download ATTACH PARTITION nmsp.download_other DEFAULT;
 
 CREATE TABLE nmsp.modem_download (
     modem_id      bigint PRIMARY KEY

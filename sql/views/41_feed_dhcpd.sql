@@ -5,6 +5,10 @@
 --   netgw/<id>.conf the shared network of one access gateway
 --   device/<n>.conf hosts and subclasses: modems, their CPEs' class, endpoints; by modem id modulo
 -- Structure (global, netgw) and devices are apart: a device never touches the structure's files.
+--
+-- With the target's setting lookup ("ldap://127.0.0.1:3890") dhcpd asks nmsp-agent for each modem
+-- and each CPE's class instead; the device files then only hold what cannot be looked up: endpoints
+-- that are bound by the modem they are behind.
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_shards() RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 16;
@@ -42,10 +46,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_list(inet[]) IS 'Feed dhcpd: IPv4 addresses as a list; null when there is none.';
 
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_lookup(target bigint) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    place text := (SELECT t.settings ->> 'lookup' FROM nmsp_feed.target t WHERE t.id = target);
+    parts text[] := regexp_match(place, '^ldap://([0-9.]+):([0-9]{1,5})$');
+BEGIN
+    IF place IS NULL THEN
+        RETURN NULL;
+    ELSIF parts IS NULL THEN
+        PERFORM nmsp.refuse('22023', format('"%s" is no place of a look-up', place),
+            'nmsp-agent answers dhcpd on an IPv4 loopback address.',
+            format('UPDATE nmsp_feed.target SET settings = jsonb_set(settings, ''{lookup}'', ''"ldap://127.0.0.1:3890"'') WHERE id = %s.', target), 'target');
+    END IF;
+    RETURN format(E'ldap-server "%s";\nldap-port %s;\nldap-base-dn "o=nmsp";\nldap-dhcp-server-cn "nmsp";\nldap-method dynamic;\nldap-ssl off;\n'
+        'ldap-username "cn=nmsp";\nldap-password "nmsp";\nldap-init-retry 60;\n', parts[1], parts[2]);
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_lookup(bigint) IS
+'Feed dhcpd: the statements that make dhcpd ask nmsp-agent, null when the target''s setting lookup is absent. Errors: 22023 the setting is no ldap://ADDRESS:PORT.';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_main(target bigint, folder text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT E'# Written by nmsp. Changes here are overwritten.\n'
+        -- not in the check: that must not depend on an agent that runs
+        || CASE WHEN folder <> '' AND nmsp_feed.dhcpd_lookup(target) IS NOT NULL THEN nmsp_feed.dhcpd_lookup(target) ELSE '' END
         || 'include "' || folder || E'global.conf";\n'
         || coalesce((SELECT pg_catalog.string_agg('include "' || folder || 'netgw/' || g.id || E'.conf";\n', '' ORDER BY g.id)
                        FROM nmsp.netgw g
@@ -55,14 +83,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_main(bigint, text) IS 'Feed dhcpd: the main file, with its includes from this folder (ends with / or is empty).';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_classes(max_cpe int) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_classes(max_cpe int, lookup boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- A class with a lease limit counts every lease of its members. Modems and MTAs carry the
     -- modem's remote-id too: "match if" keeps them out before "match" looks the modem up. It also
     -- lives on in the lease file: a modem that was deleted, blocked or moved to the other class
     -- remains a member while a lease is counted there. So the -limit classes only count; pools
-    -- look at the other ones.
+    -- look at the other ones. A class that was looked up has no lease limit: there one class counts
+    -- by itself, whatever modem it is.
     WITH other(rank, name, condition) AS (
         VALUES (0::bigint, 'cm', 'substring(option vendor-class-identifier, 0, 6) = "docsis"'),
                (0, 'mta', 'substring(option vendor-class-identifier, 0, 4) = "pktc"')
@@ -72,14 +101,20 @@ BEGIN ATOMIC
           FROM nmsp.pool p WHERE p.purpose = 'stb' AND pg_catalog.family(p.network) = 4)
     SELECT concat(
         pg_catalog.string_agg(format(E'class "%s" {\n  match if %s;%s\n}\n', o.name, o.condition,
-            CASE WHEN o.rank > 0 THEN format(E'\n  spawn with option agent.remote-id;\n  lease limit %s;', max_cpe) END), '' ORDER BY o.rank, o.name),
+            CASE WHEN o.rank > 0 THEN format(E'\n  spawn with option agent.remote-id;\n  lease limit %s;', max_cpe)
+                 -- dhcpd leaves a host aside whose fixed address is in another network: a modem that
+                 -- came here with its node. Its file is found by its hardware address then.
+                 WHEN lookup AND o.name = 'cm' THEN
+                     E'\n  filename = concat("cm/mac-", binary-to-ascii(16, 8, "-", substring(hardware, 1, 6)), ".cfg");' END), '' ORDER BY o.rank, o.name),
         (SELECT pg_catalog.string_agg(format(E'class "cpe-%s" {\n  match if not (%s);\n  match option agent.remote-id;%s\n}\n', c.name,
                     (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o),
                     CASE WHEN c.name LIKE '%-limit' THEN format(E'\n  lease limit %s;', max_cpe) END), '')
-           FROM pg_catalog.unnest(ARRAY['private', 'private-limit', 'public', 'public-limit']) c(name)))
+           FROM pg_catalog.unnest(CASE WHEN lookup THEN ARRAY['private', 'public'] ELSE ARRAY['private', 'private-limit', 'public', 'public-limit'] END) c(name)),
+        CASE WHEN lookup THEN format(E'class "limit" {\n  match if not (%s);\n  spawn with option agent.remote-id;\n  lease limit %s;\n}\n',
+            (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o), max_cpe) END)
       FROM other o;
 END;
-COMMENT ON FUNCTION nmsp_feed.dhcpd_classes(int) IS
+COMMENT ON FUNCTION nmsp_feed.dhcpd_classes(int, boolean) IS
 'Feed dhcpd: the classes. cm, mta and stb-<pool> by option 60; everybody else is a CPE and has the class of its modem. Each modem''s CPEs and set-top boxes have at most max_cpe leases.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_global(target bigint) RETURNS text
@@ -95,8 +130,8 @@ BEGIN ATOMIC
         format(E'option log-servers %s;\n', coalesce(nmsp_feed.dhcpd_list(s.log_server), host(s.provisioning_server))),
         format(E'option time-offset %s;\n', (extract(epoch FROM (now() AT TIME ZONE s.time_zone) - (now() AT TIME ZONE 'UTC')))::int),
         E'\n# Who asks: option 60 tells modems, MTAs and set-top boxes; everybody else is a CPE and has the\n',
-        E'# class of the modem it is behind (option 82 remote-id), which the device files state.\n',
-        nmsp_feed.dhcpd_classes(s.max_cpe),
+        E'# class of the modem it is behind (option 82 remote-id).\n',
+        nmsp_feed.dhcpd_classes(s.max_cpe, nmsp_feed.dhcpd_lookup(target) IS NOT NULL),
         E'\n# The network of the server itself: nobody boots there.\n',
         (SELECT pg_catalog.string_agg(format(E'subnet %s netmask %s { deny booting; }\n', host(n), host(netmask(n))), '' ORDER BY n)
            FROM (SELECT DISTINCT network(v::inet) AS n
@@ -109,18 +144,40 @@ END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_global(bigint) IS
 'Feed dhcpd: options and classes. The target''s setting server_networks (array of networks, default: the provisioning server''s /24) names the networks of dhcpd''s own interfaces.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_ranges(pool nmsp.pool) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_range_end(pool nmsp.pool) RETURNS inet
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- nmsp.allocate_address() goes from the end of the range down. The range is taken as 32 blocks:
+    -- as long as those above are half full or more, a block that has one fixed address is left to
+    -- them as a whole, so that a new one hardly ever changes dhcpd's files.
+    WITH size AS (
+        SELECT greatest(1, ((pool).range_end - (pool).range_start + 1) / 32) AS n),
+    used AS (
+        SELECT ((pool).range_end - a) / size.n AS block, count(*) AS n
+          FROM size, nmsp.used_address((pool).range_start, (pool).range_end) a GROUP BY 1),
+    filled AS (
+        SELECT count(*) AS blocks FROM used, size
+         WHERE NOT EXISTS (
+             SELECT FROM pg_catalog.generate_series(0, used.block) b LEFT JOIN used above ON above.block = b
+              WHERE above.block IS NULL OR (b < used.block AND above.n * 2 < size.n)))
+    SELECT (pool).range_end - filled.blocks * size.n FROM size, filled;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_range_end(nmsp.pool) IS
+'Feed dhcpd with look-up: the last address that dhcpd may give to anybody; those above are left to fixed addresses.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_ranges(pool nmsp.pool, range_end inet) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- The range without the fixed addresses in it: dhcpd must not give those to anybody else.
     SELECT pg_catalog.string_agg(CASE WHEN low = high THEN format(E'      range %s;\n', host(low))
                                       ELSE format(E'      range %s %s;\n', host(low), host(high)) END, '' ORDER BY low)
       FROM (SELECT coalesce(lag(u.a) OVER (ORDER BY u.a) + 1, (pool).range_start) AS low, u.a - 1 AS high
-              FROM (SELECT x AS a FROM nmsp.used_address((pool).range_start, (pool).range_end) x
-                    UNION ALL SELECT (pool).range_end + 1) u) gap
+              FROM (SELECT x AS a FROM nmsp.used_address((pool).range_start, range_end) x
+                    UNION ALL SELECT range_end + 1) u) gap
      WHERE low <= high;
 END;
-COMMENT ON FUNCTION nmsp_feed.dhcpd_ranges(nmsp.pool) IS 'Feed dhcpd: the range statements of a pool, without the fixed addresses; null when nothing is left.';
+COMMENT ON FUNCTION nmsp_feed.dhcpd_ranges(nmsp.pool, inet) IS
+'Feed dhcpd: the range statements of a pool up to this address, without the fixed addresses; null when nothing is left.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_members(pool nmsp.pool) RETURNS text
 LANGUAGE sql STABLE
@@ -165,7 +222,7 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_text(nmsp.pool) IS
 'Feed dhcpd: the pool''s further statements. Errors: 42501 it includes a file or runs a program, 42601 it leaves its subnet; everything else is dhcpd''s to judge.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool, lookup boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT concat(format(E'  subnet %s netmask %s {\n', host((pool).network), host(netmask((pool).network))),
@@ -173,36 +230,40 @@ BEGIN ATOMIC
         format(E'    option broadcast-address %s;\n', host(broadcast((pool).network))),
         E'    option domain-name-servers ' || nmsp_feed.dhcpd_list((pool).dns_server) || E';\n',
         CASE WHEN (pool).lease_time IS NOT NULL THEN format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', (pool).lease_time) END,
-        E'    pool {\n' || nmsp_feed.dhcpd_members(pool) || nmsp_feed.dhcpd_ranges(pool) || E'    }\n',
+        E'    pool {\n' || nmsp_feed.dhcpd_members(pool)
+            || nmsp_feed.dhcpd_ranges(pool, CASE WHEN lookup THEN nmsp_feed.dhcpd_range_end(pool) ELSE (pool).range_end END) || E'    }\n',
         CASE WHEN (pool).dhcpd_text <> '' THEN nmsp_feed.dhcpd_text(pool) || E'\n' END,
         -- Only the gateway itself may ask who has an address (source verification): giaddr.
         (SELECT format(E'    if packet(24, 4) = %s { allow leasequery; }\n', pg_catalog.string_agg(pg_catalog.to_hex(o::int), ':' ORDER BY n))
            FROM pg_catalog.string_to_table(host((pool).router), '.') WITH ORDINALITY u(o, n) HAVING count(*) = 4),
         E'  }\n');
 END;
-COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool) IS 'Feed dhcpd: the subnet of one pool.';
+COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool, boolean) IS 'Feed dhcpd: the subnet of one pool.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_device(shard bigint) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_device(shard bigint, lookup boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT E'# Written by nmsp. Changes here are overwritten.\n' || coalesce(pg_catalog.string_agg(d.line, '' ORDER BY d.modem_id, d.endpoint_id NULLS FIRST), '')
       FROM (SELECT m.id AS modem_id, NULL::bigint AS endpoint_id,
-                   concat(format(E'host cm-%1$s { hardware ethernet %2$s; filename "cm/cm-%1$s.cfg"; option host-name "cm-%1$s";', m.id, m.mac),
+                   concat(format(E'host cm-%1$s { hardware ethernet %2$s; filename "%3$s"; option host-name "cm-%1$s";',
+                                 m.id, m.mac, nmsp.modem_path(m.id, x.download_key)),
                           ' fixed-address ' || host(m.address) || ';',
                           E' }\n',
                           -- No class: no address for its CPEs.
                           CASE WHEN m.internet_access THEN format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n',
                               CASE WHEN m.public_cpe THEN 'public' ELSE 'private' END, m.mac) END) AS line
-              FROM nmsp.modem m WHERE m.id % nmsp_feed.dhcpd_shards() = shard
+              FROM nmsp.modem m, nmsp.setting_secret x WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND NOT lookup
             UNION ALL
             SELECT m.id, e.id,
                    format(E'host %s { %s; fixed-address %s; }\n', e.name,
                           CASE WHEN e.mac IS NOT NULL THEN 'hardware ethernet ' || e.mac
                                ELSE 'host-identifier option agent.remote-id ' || m.mac END, host(e.address))
               FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
-             WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND e.address IS NOT NULL AND m.internet_access) d;
+             WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND e.address IS NOT NULL AND m.internet_access
+               AND (e.mac IS NULL OR NOT lookup)) d;
 END;
-COMMENT ON FUNCTION nmsp_feed.dhcpd_device(bigint) IS 'Feed dhcpd: one device file: modems, the class of their CPEs, endpoints.';
+COMMENT ON FUNCTION nmsp_feed.dhcpd_device(bigint, boolean) IS
+'Feed dhcpd: one device file: modems, the class of their CPEs, endpoints; with lookup only what cannot be looked up.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_render(target bigint, part text, ids bigint[])
 RETURNS TABLE (id bigint, path text, content bytea)
@@ -217,12 +278,12 @@ BEGIN ATOMIC
         UNION ALL
         SELECT g.id, 'netgw/' || g.id || '.conf',
                format(E'# Written by nmsp. Changes here are overwritten.\nshared-network "%s" {\n', g.name)
-                   || pg_catalog.string_agg(nmsp_feed.dhcpd_subnet(p), '' ORDER BY p.purpose <> 'cm', p.network) || E'}\n'
+                   || pg_catalog.string_agg(nmsp_feed.dhcpd_subnet(p, nmsp_feed.dhcpd_lookup(target) IS NOT NULL), '' ORDER BY p.purpose <> 'cm', p.network) || E'}\n'
           FROM nmsp.netgw g JOIN nmsp.pool p ON p.netgw_id = g.id
          WHERE part = 'netgw' AND g.id = ANY (ids) AND pg_catalog.family(p.network) = 4
          GROUP BY g.id
         UNION ALL
-        SELECT i, 'device/' || i || '.conf', nmsp_feed.dhcpd_device(i)
+        SELECT i, 'device/' || i || '.conf', nmsp_feed.dhcpd_device(i, nmsp_feed.dhcpd_lookup(target) IS NOT NULL)
           FROM pg_catalog.unnest(ids) i WHERE part = 'device' AND i < nmsp_feed.dhcpd_shards()) f;
 END;
 REVOKE ALL ON FUNCTION nmsp_feed.dhcpd_render(bigint, text, bigint[]) FROM PUBLIC;
@@ -240,7 +301,8 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.endpoint', '{name,modem_id,mac,address}', '{"modem": "modem_id", "endpoint": "modem_id"}'),
     ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
     ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
-    ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL)
+    ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL),
+    ('dhcpd', 'nmsp.setting_secret', '{download_key}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;
 
 PERFORM nmsp_feed.install_triggers();

@@ -55,6 +55,31 @@ $fn$;
 COMMENT ON FUNCTION nmsp.download_problem(nmsp.modem, inet, timestamptz, nmsp.pool) IS
 'Why this source must not have the modem''s file, by nmsp.setting.download_check and download_once; null: it may. pool holds the source.';
 
+CREATE OR REPLACE FUNCTION nmsp.path_modem(path text) RETURNS nmsp.modem
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    m nmsp.modem;
+    key CONSTANT text := (SELECT x.download_key FROM nmsp.setting_secret x);
+    hex text;
+BEGIN
+    SELECT x.* INTO m FROM nmsp.modem x WHERE x.id = substring(path FROM '^/?cm/cm-([1-9][0-9]{0,17})(?:-[0-9a-f]{16})?\.cfg$')::bigint;
+    IF FOUND AND ltrim(path, '/') = nmsp.modem_path(m.id, key) THEN
+        RETURN m;
+    END IF;
+    hex := substring(path FROM '^/?cm/mac-([0-9a-f]{1,2}(?:-[0-9a-f]{1,2}){5})\.cfg$');
+    IF hex IS NULL OR key IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    hex := regexp_replace(hex, '\m([0-9a-f])\M', '0\1', 'g');
+    SELECT x.* INTO m FROM nmsp.modem x WHERE x.mac = hex::macaddr;
+    RETURN m;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp.path_modem(text) IS
+'The modem whose configfile has this name: cm/cm-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) cm/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
+
 CREATE OR REPLACE FUNCTION nmsp.download(path text, source inet, at timestamptz,
     OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -66,8 +91,8 @@ DECLARE
     config docsis.config;
 BEGIN
     verdict := 'unknown';
-    SELECT x.* INTO m FROM nmsp.modem x WHERE x.id = substring(path FROM '^/?cm/cm-([1-9][0-9]{0,17})(?:-[0-9a-f]{16})?\.cfg$')::bigint;
-    IF NOT FOUND OR ltrim(path, '/') <> nmsp.modem_path(m.id, (SELECT x.download_key FROM nmsp.setting_secret x)) THEN
+    m := nmsp.path_modem(path);
+    IF m.id IS NULL THEN
         RETURN;
     END IF;
     modem_id := m.id;
@@ -124,7 +149,6 @@ AS $fn$
 DECLARE
     week timestamptz;
     name text;
-    col record;
     old record;
 BEGIN
     made := 0;
@@ -133,14 +157,12 @@ BEGIN
     FOR week IN SELECT generate_series(date_trunc('week', now), now + '14 days'::interval, '7 days'::interval) LOOP
         name := 'download_' || to_char(week, 'YYYYMMDD');
         CONTINUE WHEN to_regclass('nmsp.' || name) IS NOT NULL;
-        EXECUTE format('CREATE TABLE nmsp.%I PARTITION OF nmsp.download FOR VALUES FROM (%L) TO (%L)', name, week, week + '7 days'::interval);
+        EXECUTE format('CREATE TABLE nmsp.%I (LIKE nmsp.download INCLUDING CONSTRAINTS INCLUDING COMMENTS)', name);
         EXECUTE format('COMMENT ON TABLE nmsp.%I IS %L', name, format('Partition of nmsp.download: the week from %s.', week::date));
+        EXECUTE format('WITH early AS (DELETE FROM nmsp.download_other d WHERE d.at >= %L AND d.at < %L RETURNING d.*)
+                        INSERT INTO nmsp.%I SELECT * FROM early', week, week + '7 days'::interval, name);
+        EXECUTE format('ALTER TABLE nmsp.download ATTACH PARTITION nmsp.%I FOR VALUES FROM (%L) TO (%L)', name, week, week + '7 days'::interval);
         made := made + 1;
-    END LOOP;
-    FOR col IN SELECT i.inhrelid::regclass AS part, a.attname, col_description(a.attrelid, a.attnum) AS text
-                 FROM pg_inherits i JOIN pg_attribute a ON a.attrelid = i.inhparent
-                WHERE i.inhparent = 'nmsp.download'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND col_description(i.inhrelid, 1) IS NULL LOOP
-        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', col.part, col.attname, col.text);
     END LOOP;
     FOR old IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                 WHERE i.inhparent = 'nmsp.download'::regclass AND c.relname ~ '^download_[0-9]{8}$'

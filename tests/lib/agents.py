@@ -6,9 +6,11 @@ Further settings are keyword arguments as in the agent's configuration file. The
 as root and becomes `user`; the database's socket must be open for it.
 """
 
+import glob
 import os
 import shutil
 import signal
+import subprocess
 
 import cluster
 import daemons
@@ -68,3 +70,24 @@ class Agent(daemons.Daemon):
     def reload(self):
         """Makes it read its file again."""
         self.process.send_signal(signal.SIGHUP)
+
+
+def ldap_dhcpd(folder):
+    """A dhcpd that can look hosts up: the installed one if it can, else that of the package
+    isc-dhcp-server-ldap, unpacked into `folder` (nothing is installed). None: there is none."""
+    if _can_look_up(daemons.DHCPD):
+        return daemons.DHCPD
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    subprocess.run(["apt-get", "download", "isc-dhcp-server-ldap"], check=False, **quiet)
+    for package in glob.glob(os.path.join(folder, "isc-dhcp-server-ldap_*.deb")):
+        subprocess.run(["dpkg", "-x", package, folder], check=False, **quiet)
+    unpacked = os.path.join(folder, "usr/sbin/dhcpd")
+    return unpacked if _can_look_up(unpacked) else None
+
+
+def _can_look_up(path):
+    try:
+        with open(path, "rb") as program:
+            return b"ldap-method" in program.read()
+    except OSError:
+        return False

@@ -141,6 +141,14 @@ watch_connection(connection *c, uint32_t events)
     loop_watch(c->d->l, &c->w, events);
 }
 
+/* What the server says without being asked; go_down() tells of what matters. */
+static void
+on_notice(void *arg, const char *message)
+{
+    (void)arg;
+    agent_log(AGENT_DEBUG, "server: %s", message);
+}
+
 static void
 start_connection(connection *c)
 {
@@ -153,6 +161,8 @@ start_connection(connection *c)
     c->since = loop_now(c->d->l);
     c->pq = PQconnectStartParams(keys, values, 1);
     c->state = CONNECTING;
+    if (c->pq != NULL)
+        PQsetNoticeProcessor(c->pq, on_notice, NULL);
     if (c->pq == NULL || PQstatus(c->pq) == CONNECTION_BAD) {
         go_down(c, c->pq ? message_of(c) : "out of memory");
         return;

@@ -5,8 +5,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/ip.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,13 +78,43 @@ socket_text(const socket_address *a, char *to, size_t size)
         snprintf(to, size, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, port);
 }
 
+/* A socket with this address that systemd bound and handed over (sd_listen_fds(3)): it stays open
+ * while the agent is restarted, so that nobody is turned away meanwhile. -1: there is none. */
+static int
+inherited(const socket_address *address, int type)
+{
+    const char *pid = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+    int n = pid && count && atoi(pid) == getpid() ? atoi(count) : 0;
+
+    for (int fd = 3; fd < 3 + n && fd < 3 + CONFIG_LISTEN_MAX; fd++) {
+        socket_address bound;
+        socklen_t len = sizeof(bound);
+        int kind = 0;
+        socklen_t kind_len = sizeof(kind);
+
+        memset(&bound, 0, sizeof(bound));
+        if (getsockname(fd, &bound.any, &len) == 0 &&
+            getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &kind_len) == 0 && kind == type &&
+            socket_same(&bound, address, true)) {
+            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+            return fd;
+        }
+    }
+    return -1;
+}
+
 static int
 open_bound(const socket_address *address, int type)
 {
     int on = 1;
-    int fd = socket(address->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = inherited(address, type);
     int saved;
 
+    if (fd >= 0)
+        return fd;
+    fd = socket(address->any.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     if (address->any.sa_family == AF_INET6)
