@@ -1,6 +1,6 @@
 /*
- * The floor of sealing, for measurements only: both digests of real sealed files, back to back, in the
- * fastest way there is here. Never installed; loaded by its path into a throw-away server.
+ * The floor of sealing, for measurements only: both digests of real sealed files, back to back, in
+ * the fastest way there is here. Never installed; loaded by its path into a throw-away server.
  *
  * What is digested is found before the clock starts: MD5 over the settings, HMAC-MD5 over the TLVs
  * that the CMTS MIC covers in their order, with the key's state kept. The first round checks that
@@ -54,8 +54,8 @@ cover(job *j, const uint8 *file, size_t length, int code)
 static void
 prepare(job *j, const uint8 *file, size_t length)
 {
-    static const uint8 order[] = {1, 2, 3, 4, 17, 43, 6, 18, 19, 20, 22, 23, 24, 25, 28, 29, 26, 35, 36,
-                                  37, 40};
+    static const uint8 order[] = {1, 2, 3, 4, 17, 43, 6, 18, 19, 20, 22, 23, 24, 25, 28, 29, 26,
+                                  35, 36, 37, 40};
     size_t p = 0;
 
     j->settings = file;
@@ -171,7 +171,7 @@ way_of(const char *name)
     elog(ERROR, "unknown way \"%s\"", name);
 }
 
-/* bench_digests(files bytea[], secret text, count bigint, way text): seconds for count files in turn */
+/* bench_digests(files bytea[], secret text, count bigint, way text): seconds for count files */
 Datum
 bench_digests(PG_FUNCTION_ARGS)
 {
@@ -184,7 +184,8 @@ bench_digests(PG_FUNCTION_ARGS)
     uint8 digests[2][16];
     instr_time start, end;
 
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), BYTEAOID, -1, false, TYPALIGN_INT, &files, NULL, &n);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), BYTEAOID, -1, false, TYPALIGN_INT, &files, NULL,
+                      &n);
     jobs = palloc(n * sizeof(job));
     set_key((uint8 *)VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret));
     for (int i = 0; i < n; i++) {

@@ -29,8 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FUZZ_LIMIT ((size_t) 1 << 20)
 
 /*
- * A buffer that grows by exactly what is asked for (so each byte written behind it is seen), and
- * up to a limit only.
+ * A buffer that grows by exactly what is asked for as long as it is short (so each byte written
+ * behind it is seen), and up to a limit only.
  */
 typedef struct fuzz_buffer {
     docsis_buffer buffer;   /* first: grow() gets this back */
@@ -43,6 +43,8 @@ static inline bool fuzz_grow(docsis_buffer *buffer, size_t needed)
 
     if (needed > ((fuzz_buffer *) buffer)->limit)
         return false;
+    if (needed > 1024)
+        needed += needed / 2;
     data = malloc(needed);
     if (data == NULL)
         return false;

@@ -15,8 +15,14 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 VECTORS = os.path.join(HERE, "..", "codec", "vectors")
 SYMBOLS = os.path.join(HERE, "..", "..", "extension", "symbols")
-TYPES = ["Integer", "Integer32", "Counter32", "Gauge32", "Unsigned32", "Timeticks", "IPAddress", "String",
-         "HexString", "ObjectID", "Counter64", "DecimalString"]
+TYPES = ["Integer", "Integer32", "Counter32", "Gauge32", "Unsigned32", "Timeticks", "IPAddress",
+         "String", "HexString", "ObjectID", "Counter64", "DecimalString"]
+MARKS = ["Main {", "};", "/*", "*/", 'E"', "\\x", "0x", "::", ".0", ".1.3.6.1.", "TlvCode ",
+         "TlvLength ", "TlvValue ", "CmMic ", "CmtsMic ", "EndOfDataMkr;", "Pad "]
+JSON_MARKS = ['{"t":"', '"n":"', '"v":', '"v":[', '"hex":"', '"oid":"', '"type":"', '"value":',
+              '"name":"', "\\u00", "\\ud83d\\ude00"]
+TEMPLATE_MARKS = ["{a.0}", "{b.0}", "{c.0}", "{d.0}", "{none.0}", "{a.0,?,b}", ",*,", ",/,",
+                  "{abc,1,-1}", "MaxCPE {a.0};"]
 
 
 def rows(path):
@@ -34,7 +40,8 @@ class Cli:
     """codec_cli batch: one operation per line."""
 
     def __init__(self, path):
-        self.process = subprocess.Popen([path, "batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([path, "batch"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
 
     def call(self, operation, data):
         """The result, or None when it was refused."""
@@ -95,8 +102,8 @@ def add_own(corpus):
         with open(os.path.join(folder, target), "rb") as handle:
             for line in handle.read().split(b"\n"):
                 if line and not line.startswith(b"#"):
-                    data = unescape(line)
-                    corpus.put(target, bytes.fromhex(data.decode()) if target == "decoder" else data)
+                    is_hex = target == "decoder"
+                    corpus.put(target, bytes.fromhex(line.decode()) if is_hex else unescape(line))
 
 
 def write_dictionary(build, target, words):
@@ -109,13 +116,10 @@ def add_dictionaries(build):
     """Names of the language, some of the MIB's, and marks."""
     names = [row[1].decode() for row in rows(os.path.join(SYMBOLS, "tlv.tsv"))]
     labels = [row[0].decode() for row in rows(os.path.join(SYMBOLS, "mib.tsv"))[::37]]
-    marks = ["Main {", "};", "/*", "*/", 'E"', "\\x", "0x", "::", ".0", ".1.3.6.1.", "TlvCode ", "TlvLength ", "TlvValue ",
-             "CmMic ", "CmtsMic ", "EndOfDataMkr;", "Pad "]
-    write_dictionary(build, "text", names + labels + TYPES + marks)
-    write_dictionary(build, "json", ['"%s"' % name for name in names] + labels + TYPES +
-                     ['{"t":"', '"n":"', '"v":', '"v":[', '"hex":"', '"oid":"', '"type":"', '"value":', '"name":"', "\\u00", "\\ud83d\\ude00"])
-    write_dictionary(build, "template", names[::9] + TYPES + marks +
-                     ["{a.0}", "{b.0}", "{c.0}", "{d.0}", "{none.0}", "{a.0,?,b}", ",*,", ",/,", "{abc,1,-1}", "MaxCPE {a.0};"])
+    quoted = ['"%s"' % name for name in names]
+    write_dictionary(build, "text", names + labels + TYPES + MARKS)
+    write_dictionary(build, "json", quoted + labels + TYPES + JSON_MARKS)
+    write_dictionary(build, "template", names[::9] + TYPES + MARKS + TEMPLATE_MARKS)
 
 
 def main():

@@ -8,7 +8,11 @@ trap 'rm -f "$tap"' EXIT
 under_sanitizers() {
     name=$1
     shift
-    "$@" >"$tap" 2>&1 || { grep -v '^ok ' "$tap" | tail -60; echo "asan: $name failed" >&2; exit 1; }
+    "$@" >"$tap" 2>&1 || {
+        grep -v '^ok ' "$tap" | tail -60
+        echo "asan: $name failed" >&2
+        exit 1
+    }
     echo "asan: $name: $(grep -c '^ok ' "$tap") tests passed"
 }
 

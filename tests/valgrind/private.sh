@@ -1,7 +1,7 @@
 # Sourced: a copy of the server and a build of our own in it, so that nothing installed changes.
 #
-#   make_private FLAGS    copies PostgreSQL and our sources into $work, builds with PROFILE=FLAGS and
-#                         installs there; sets PG_CONFIG for what follows. $work goes at exit.
+#   make_private FLAGS    copies PostgreSQL and our sources into $work, builds with PROFILE=FLAGS
+#                         and installs there; sets PG_CONFIG for what follows. $work goes at exit.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/nmsp-private-XXXXXX")

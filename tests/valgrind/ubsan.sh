@@ -6,7 +6,8 @@
 make_private "-g -O1 -fsanitize=undefined"
 mkdir -m 777 "$work/log"
 status=0
-UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/log/ubsan" python3 "$top/tests/run_sql.py" >"$work/tap" || status=$?
+export UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/log/ubsan"
+python3 "$top/tests/run_sql.py" >"$work/tap" || status=$?
 grep -v '^ok ' "$work/tap" | tail -40
 if [ -n "$(ls "$work/log")" ]; then
     cat "$work/log"/* | grep -A12 'runtime error' | head -200
