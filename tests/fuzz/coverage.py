@@ -15,10 +15,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CODEC = os.path.join(HERE, "..", "codec")
 TARGETS = ["decoder", "text", "json", "template", "lint"]
 READERS = {
-READERS = {
     "decoder": ["reader.c", "text.c", "value_text.c", "oid_text.c", "json_write.c"],
     "seal": ["mic.c", "mic_extended.c", "mta.c", "download.c", "cvc.c"],
-    "text": ["lexer.c", "parser.c", "value.c", "varbind.c", "oid.c", "snmp.c"],
     "text": ["lexer.c", "parser.c", "value.c", "varbind.c", "oid.c", "snmp.c"],
     "json": ["json_read.c"],
     "template": ["split.c", "template.c", "words.c"],
