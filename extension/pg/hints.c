@@ -124,6 +124,58 @@ static const constraint_hint constraint_hints[] = {
      "Use letters, digits and '-', at most 63; names that begin with cm- or mta- are reserved."},
     {"endpoint_has_a_fixed_address", "Give it an address, e.g. nmsp.allocate_address(<pool id>)."},
     {"endpoint_needs_a_mac_for_ipv6", "Set mac to the hardware address of the CPE."},
+
+    {"netgw_coa_port_is_a_port", "Use 1 to 65535, usually 3799; null: it takes no requests."},
+    {"netgw_radius_secret_is_1_to_128_plain_characters",
+     "Use letters, digits and punctuation without spaces, quotes, '\\', '%' and '$'."},
+    {"netgw_secret_has_one",
+     "Set shared_secret (for a CMTS) or radius_secret, or delete the row."},
+
+    {"ppp_account_username_is_already_used",
+     "Change that account's row (UPDATE nmsp.ppp_account ... WHERE username = ...)."},
+    {"ppp_account_username_is_1_to_253_bytes", "RADIUS carries 1 to 253 bytes."},
+    {"ppp_account_username_is_printable",
+     "Leave out control characters, and spaces at the beginning and end."},
+    {"ppp_account_username_has_no_quotes",
+     "Leave out quotes and '\\': FreeRADIUS does not look up names with them."},
+    {"ppp_account_authentication_is_known", "Use password or port."},
+    {"ppp_account_circuit_id_is_1_to_63_bytes", "Give the line's Agent-Circuit-Id, or null."},
+    {"ppp_account_needs_an_existing_netgw", /* deleting one */
+     "Move its accounts first: UPDATE nmsp.ppp_account SET netgw_id = ... WHERE netgw_id ="
+     " <its id>."},
+    {"ppp_account_needs_an_existing_service_class",
+     "SELECT id, name FROM nmsp.service_class lists those that exist; one that accounts have is not"
+     " deleted."},
+    {"ppp_account_address_is_already_used",
+     "Use nmsp.allocate_address(<pool id>) to get a free address, or null for a dynamic one."},
+    {"ppp_account_address_is_an_ipv4_host", "Give an IPv4 address without a mask."},
+    {"ppp_account_framed_prefix_is_already_used", "Choose another prefix."},
+    {"ppp_account_framed_prefix_is_ipv6", "Give an IPv6 prefix such as 2001:db8:1::/64."},
+    {"ppp_account_delegated_prefix_is_already_used", "Choose another prefix."},
+    {"ppp_account_delegated_prefix_is_ipv6", "Give an IPv6 prefix such as 2001:db8:100::/56."},
+    {"ppp_account_secret_needs_an_existing_account",
+     "SELECT id, username FROM nmsp.ppp_account lists those that exist."},
+    {"ppp_account_secret_pkey", "UPDATE the password that the account has."},
+    {"ppp_account_password_is_1_to_128_bytes", "Use 1 to 128 bytes, or delete the row."},
+    {"ppp_account_password_is_printable", "Leave out control characters."},
+    {"ppp_account_password_begins_with_no_quote",
+     "Choose a password that begins with another character: FreeRADIUS would take it for a"
+     " quoted one."},
+
+    {"attribute_scope_is_known", "Use default or service_class."},
+    {"attribute_list_is_known", "Use reply or check."},
+    {"attribute_name_is_a_name", "Give a name of FreeRADIUS's dictionaries."},
+    {"attribute_fall_through_is_made", "It is always there, behind the default group's rows."},
+    {"attribute_op_is_known", "Use an operator of FreeRADIUS such as := or +=."},
+    {"attribute_value_begins_with_no_quote", "Give the value itself, without quotes around it."},
+    {"setting_address_source_is_known", "Use gateway or database."},
+    {"setting_framed_pool_public_is_a_name", "Use letters, digits and ._:/-, at most 63."},
+    {"setting_framed_pool_private_is_a_name", "Use letters, digits and ._:/-, at most 63."},
+    {"setting_archive_after_is_at_least_an_hour",
+     "Gateways repeat packets for a while; leave ended sessions in place for an hour or more."},
+    {"setting_keep_session_between_1_and_3650_days", "Use 1 to 3650 days."},
+    {"setting_keep_authentication_between_1_and_3650_days", "Use 1 to 3650 days."},
+    {"setting_days_ahead_between_1_and_100", "Use 1 to 100 days."},
 };
 
 static ExecutorRun_hook_type previous_run = NULL;

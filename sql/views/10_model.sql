@@ -125,7 +125,9 @@ BEGIN
          WHERE m.address BETWEEN low AND high OR m.address6 BETWEEN low AND high
         UNION ALL
         SELECT u.address, 'endpoint ' || e.name FROM nmsp.endpoint e, unnest(ARRAY[e.address, e.address6]) u(address)
-         WHERE e.address BETWEEN low AND high OR e.address6 BETWEEN low AND high) a
+         WHERE e.address BETWEEN low AND high OR e.address6 BETWEEN low AND high
+        UNION ALL
+        SELECT a.address, format('account "%s"', a.username) FROM nmsp.ppp_account a WHERE a.address BETWEEN low AND high) a
      WHERE a.address BETWEEN low AND high AND (moved OR new_network IS NULL OR NOT a.address << new_network) LIMIT 1;
     IF FOUND THEN
         PERFORM nmsp.refuse('23503', format('pool %s still holds fixed addresses', old_network),
@@ -367,7 +369,9 @@ BEGIN ATOMIC
     UNION ALL
     SELECT e.address FROM nmsp.endpoint e WHERE e.address BETWEEN low AND high
     UNION ALL
-    SELECT e.address6 FROM nmsp.endpoint e WHERE e.address6 BETWEEN low AND high;
+    SELECT e.address6 FROM nmsp.endpoint e WHERE e.address6 BETWEEN low AND high
+    UNION ALL
+    SELECT a.address FROM nmsp.ppp_account a WHERE a.address BETWEEN low AND high;
 END;
 COMMENT ON FUNCTION nmsp.used_address(inet, inet) IS 'The fixed addresses in use from low to high, both included.';
 

@@ -3,6 +3,7 @@
 -- Whoever may pull may make the feeder write files; nobody but the owner, unless granted. Here,
 -- behind all feeds, so that the functions of each are meant.
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_feed FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA nmsp_radius FROM PUBLIC;
 
 CREATE OR REPLACE PROCEDURE nmsp.grant_to(grantee regrole, level text)
 LANGUAGE plpgsql
@@ -10,12 +11,13 @@ SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
     relation record;
-    secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret'];
-    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object'];
+    secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'radcheck', 'nas'];
+    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object',
+                                      'ppp_account', 'attribute'];
 BEGIN
-    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea') THEN
+    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
-            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), kea (the views that Kea reads).',
+            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), kea (the views that Kea reads), radius (the views that FreeRADIUS reads and writes).',
             hint = format('CALL nmsp.grant_to(%L, ''operator'');', grantee);
     END IF;
     IF level = 'agent' THEN
@@ -35,15 +37,20 @@ BEGIN
         EXECUTE format('ALTER ROLE %s IN DATABASE %I SET jit TO off', grantee, current_database());
         RETURN;
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed, nmsp_kea TO %s', grantee);
+    IF level = 'radius' THEN
+        CALL nmsp_radius.grant_to(grantee);
+        RETURN;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed, nmsp_kea, nmsp_radius TO %s', grantee);
     FOR relation IN SELECT c.oid::regclass AS name, c.relname, c.relkind, n.nspname
                       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                     WHERE n.nspname IN ('nmsp', 'nmsp_feed', 'nmsp_kea') AND c.relkind IN ('r', 'v', 'p') LOOP
+                     WHERE n.nspname IN ('nmsp', 'nmsp_feed', 'nmsp_kea', 'nmsp_radius') AND c.relkind IN ('r', 'v', 'p') AND NOT c.relispartition LOOP
+        CONTINUE WHEN level = 'worker' AND (relation.nspname = 'nmsp_radius' OR relation.relname = 'ppp_account_secret');
         CONTINUE WHEN relation.relname = ANY (secret) AND level NOT IN ('admin', 'worker');
         CONTINUE WHEN relation.relname = 'modem_file' AND level = 'reader';
         EXECUTE format('GRANT SELECT ON %s TO %s', relation.name, grantee);
-        IF (level IN ('operator', 'admin') AND relation.nspname = 'nmsp' AND relation.relname = ANY (writable))
-           OR (level = 'admin' AND relation.relname = ANY (secret))
+        IF (level IN ('operator', 'admin') AND relation.nspname IN ('nmsp', 'nmsp_radius') AND relation.relname = ANY (writable))
+           OR (level = 'admin' AND relation.relname = ANY (secret) AND relation.relkind = 'r')
            OR (level = 'worker' AND relation.nspname = 'nmsp_feed' AND relation.relkind = 'r') THEN
             EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO %s', relation.name, grantee);
         END IF;
@@ -51,12 +58,15 @@ BEGIN
             EXECUTE format('GRANT INSERT (feed, name, root, enabled, settings), UPDATE (name, root, enabled, settings), DELETE ON %s TO %s', relation.name, grantee);
         END IF;
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint) TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint), nmsp_radius.fill(text, jsonb),
+        nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.allocate_address(bigint) TO %s', grantee);
+        -- Who sets a password need not see those that are set.
+        EXECUTE format('GRANT SELECT (ppp_account_id), INSERT, UPDATE (password), DELETE ON nmsp.ppp_account_secret TO %s', grantee);
     END IF;
     IF level = 'admin' THEN
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean) TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean), nmsp_radius.maintain(int), nmsp_radius.config(text, cidr[]) TO %s', grantee);
     END IF;
     IF level = 'worker' THEN
         EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nmsp, nmsp_feed TO %s', grantee);
@@ -66,7 +76,7 @@ END
 $fn$;
 REVOKE ALL ON PROCEDURE nmsp.grant_to(regrole, text) FROM PUBLIC;
 COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
-'Gives a role the rights of a level: reader, operator, admin, worker, agent or kea (which also sets the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
+'Gives a role the rights of a level: reader, operator, admin, worker, agent, kea or radius (the latter two also set the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
 
 CREATE OR REPLACE FUNCTION nmsp.health()
 RETURNS TABLE (component text, state text, message text, hint text)
@@ -91,7 +101,16 @@ BEGIN
         format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'');', g.id)
       FROM nmsp.netgw g
      WHERE EXISTS (SELECT FROM nmsp.modem m WHERE m.netgw_id = g.id)
-       AND NOT EXISTS (SELECT FROM nmsp.netgw_secret x WHERE x.netgw_id = g.id);
+       AND NOT EXISTS (SELECT FROM nmsp.netgw_secret x WHERE x.netgw_id = g.id AND x.shared_secret IS NOT NULL);
+    RETURN QUERY SELECT 'radius'::text, 'warning'::text, format('"%s" has PPP accounts but is no RADIUS client', g.name),
+        format('UPDATE nmsp.netgw SET address = ... WHERE id = %s; INSERT INTO nmsp.netgw_secret (netgw_id, radius_secret) VALUES (%1$s, ''...'');', g.id)
+      FROM nmsp.netgw g
+     WHERE EXISTS (SELECT FROM nmsp.ppp_account a WHERE a.netgw_id = g.id)
+       AND NOT EXISTS (SELECT FROM nmsp_radius.nas n WHERE n.id = g.id);
+    RETURN QUERY SELECT 'radius'::text, 'warning'::text, 'nobody has called nmsp_radius.maintain() for a while',
+        'Call SELECT nmsp_radius.maintain() daily, e.g. by the timer nmsp-radius-maintain: it makes partitions, archives sessions and deletes what is not to be kept.'
+     WHERE EXISTS (SELECT FROM nmsp_radius.authentication_default a WHERE a.at < now() - interval '2 days' AND a.at > now() - interval '3650 days')
+        OR EXISTS (SELECT FROM nmsp_radius.session s, nmsp_radius.setting c WHERE s.stopped_at < now() - c.archive_after - interval '2 days');
 END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp.health() FROM PUBLIC;

@@ -33,7 +33,7 @@ def contents(db, database):
     """Rows of every table of ours and the user's: {table: (count, digest)}, and sequences."""
     tables = db.query(
         "SELECT oid::regclass, relkind FROM pg_class WHERE relkind IN ('r', 'S') AND "
-        "relnamespace::regnamespace::text IN ('nmsp', 'nmsp_feed') "
+        "relnamespace::regnamespace::text IN ('nmsp', 'nmsp_feed', 'nmsp_radius') "
         "OR oid = 'public.ticket'::regclass ORDER BY 1", database)
     found = {}
     for table, kind in tables:

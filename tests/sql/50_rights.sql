@@ -33,8 +33,8 @@ SELECT lives_ok('CALL nmsp.grant_to(''nmsp_t_reader'', ''reader'')', 'twice is a
 SELECT test.refused('CALL nmsp.grant_to(''nmsp_t_reader'', ''king'')', '22023', 'unknown level "king"', 'Levels are reader%', 'CALL nmsp.grant_to(%', 'an unknown level');
 SELECT is((test.error_of('CALL nmsp.grant_to(''nmsp_t_none'', ''reader'')')).code, '42704', 'an unknown role');
 SELECT lives_ok($$CALL nmsp.grant_to('"nmsp_t Nobody"', 'reader')$$, 'a name that needs quotes');
-REVOKE ALL ON ALL TABLES IN SCHEMA nmsp, nmsp_feed FROM "nmsp_t Nobody";
-REVOKE USAGE ON SCHEMA nmsp, nmsp_feed FROM "nmsp_t Nobody";
+REVOKE ALL ON ALL TABLES IN SCHEMA nmsp, nmsp_feed, nmsp_radius FROM "nmsp_t Nobody";
+REVOKE USAGE ON SCHEMA nmsp, nmsp_feed, nmsp_radius FROM "nmsp_t Nobody";
 
 -- ---- a small network; the operator makes most of it
 INSERT INTO nmsp.netgw (name) VALUES ('cmts-1');
@@ -101,7 +101,7 @@ SELECT pg_temp.nobody('SELECT ''Main { NetworkAccess 1; }''::docsis.config::json
 SELECT pg_temp.nobody('SELECT * FROM docsis.symbol', 'ok', 'everybody may read the dictionary');
 SELECT pg_temp.nobody('CREATE TABLE docsis.x ()', '42501', 'nobody makes things in docsis');
 SELECT pg_temp.nobody('TABLE ' || c.oid::regclass, '42501', 'nobody reads ' || c.oid::regclass)
-  FROM pg_class c WHERE c.relnamespace IN ('nmsp'::regnamespace, 'nmsp_feed'::regnamespace) AND c.relkind IN ('r', 'v') ORDER BY c.oid::regclass::text;
+  FROM pg_class c WHERE c.relnamespace IN ('nmsp'::regnamespace, 'nmsp_feed'::regnamespace, 'nmsp_radius'::regnamespace) AND c.relkind IN ('r', 'v', 'p') ORDER BY c.oid::regclass::text;
 SELECT pg_temp.nobody(s, '42501', 'nobody: ' || s) FROM unnest(ARRAY['SELECT nmsp.migrate()', 'SELECT nmsp.modem_config(1)', 'SELECT nmsp.health()', 'SELECT nmsp_feed.pull(1)', 'CREATE TABLE nmsp.x ()']) s;
 SELECT * FROM finish();
 ROLLBACK;

@@ -4,9 +4,10 @@
 SET search_path TO pg_catalog, pg_temp;
 SET quote_all_identifiers TO off;
 WITH ours AS (
-    SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname IN ('docsis', 'nmsp', 'nmsp_feed')
+    SELECT oid, nspname, nspacl, nspowner FROM pg_namespace WHERE nspname IN ('docsis', 'nmsp', 'nmsp_feed', 'nmsp_radius')
 ), relation AS (
     SELECT c.*, c.oid::regclass::text AS name FROM pg_class c WHERE c.relnamespace IN (SELECT oid FROM ours)
+       AND NOT c.relispartition -- they come and go by the day
 ), line(kind, name, fact) AS (
     SELECT 'schema', nspname::text, concat_ws(' ', nspowner::regrole, nspacl, obj_description(oid, 'pg_namespace')) FROM ours
     UNION ALL
@@ -48,6 +49,7 @@ WITH ours AS (
     SELECT 'type', t.oid::regtype::text, concat_ws(' ', t.typtype, t.typowner::regrole, t.typacl, t.typinput, t.typoutput, t.typreceive, t.typsend,
            t.typsubscript, t.typstorage, obj_description(t.oid, 'pg_type'))
       FROM pg_type t WHERE t.typnamespace IN (SELECT oid FROM ours) AND t.typcategory <> 'A'
+       AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relispartition)
     UNION ALL
     SELECT 'operator', o.oid::regoperator::text, concat_ws(' ', o.oprcode, o.oprcom::regoperator, o.oprnegate::regoperator, o.oprrest, o.oprjoin,
            o.oprcanmerge, o.oprcanhash, obj_description(o.oid, 'pg_operator'))

@@ -29,3 +29,14 @@ INSERT INTO nmsp.mib_object (name, module, oid, type, access, ranges, enums, ind
     ('acmeEntry', 'ACME-MIB', '1.3.6.1.4.1.99999.2.1', NULL, 'not-accessible', NULL, NULL, '{acmeName}', true),
     ('acmeName', 'ACME-MIB', '1.3.6.1.4.1.99999.2.1.1', 'OCTET STRING', 'not-accessible', '1..16', NULL, NULL, false);
 UPDATE nmsp.setting SET dns_server = '{10.0.0.53}', time_zone = 'Europe/Berlin';
+INSERT INTO nmsp.netgw (name, kind, address, coa_port) VALUES ('bras-1', 'bras', '10.0.0.9', 3799);
+INSERT INTO nmsp.netgw_secret (netgw_id, radius_secret) SELECT id, 'radius-secret' FROM nmsp.netgw WHERE name = 'bras-1';
+INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end) SELECT id, 'cpe_private', '100.64.0.0/24', '100.64.0.10', '100.64.0.99' FROM nmsp.netgw WHERE name = 'bras-1';
+INSERT INTO nmsp.ppp_account (username, netgw_id, service_class_id, delegated_prefix, authentication)
+SELECT 'user-' || g, n.id, 1, ('2001:db8:' || g || '::/56')::cidr, CASE WHEN g = 3 THEN 'port' ELSE 'password' END FROM nmsp.netgw n, generate_series(1, 5) g WHERE n.name = 'bras-1';
+INSERT INTO nmsp.ppp_account_secret SELECT id, 'p"w%' || id FROM nmsp.ppp_account WHERE authentication = 'password';
+INSERT INTO nmsp_radius.radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctstoptime)
+SELECT 's' || g, 'u' || g, 'user-' || g, '10.0.0.9', now() - interval '3 days', CASE WHEN g < 3 THEN now() - interval '2 days' END FROM generate_series(1, 4) g;
+DO 'BEGIN PERFORM nmsp_radius.archive_sessions(now(), 10); PERFORM nmsp_radius.lease_address(''cpe_private'', ''10.0.0.9'', ''k'', ''user-1'', '''', '''', 3600); END';
+INSERT INTO nmsp_radius.radpostauth (username, reply) VALUES ('user-1', 'Access-Accept');
+INSERT INTO nmsp_radius.nasreload VALUES ('10.0.0.9', now());
