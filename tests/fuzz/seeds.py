@@ -103,7 +103,10 @@ def add_own(corpus):
             for line in handle.read().split(b"\n"):
                 if line and not line.startswith(b"#"):
                     is_hex = target == "decoder"
-                    corpus.put(target, bytes.fromhex(line.decode()) if is_hex else unescape(line))
+                    data = bytes.fromhex(line.decode()) if is_hex else unescape(line)
+                    corpus.put(target, data)
+                    if is_hex:
+                        corpus.put("lint", data)
 
 
 def write_dictionary(build, target, words):
