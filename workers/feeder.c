@@ -28,6 +28,8 @@ nmsp_feeder_main(Datum slot)
     nmsp_slot_database(MyDatabaseId);
     /* Losing a confirmation in a crash only means doing its batch again, which finds it done. */
     SetConfigOption("synchronous_commit", "off", PGC_SUSET, PGC_S_OVERRIDE);
+    /* What it asks is short and often; compiling a plan costs more than many runs of it. */
+    SetConfigOption("jit", "off", PGC_SUSET, PGC_S_OVERRIDE);
     SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
     nmsp_brake_enter(MyDatabaseId);
     nmsp_slot_state("running");

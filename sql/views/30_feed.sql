@@ -6,7 +6,7 @@
 
 CREATE OR REPLACE FUNCTION nmsp_feed.protocol() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 1;
+RETURN 2;
 COMMENT ON FUNCTION nmsp_feed.protocol() IS 'Version of the interface between the feeder and these functions';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.wake() RETURNS void
@@ -47,7 +47,8 @@ COMMENT ON FUNCTION nmsp_feed._pending(bigint) IS
 
 CREATE OR REPLACE FUNCTION nmsp_feed.targets()
 RETURNS TABLE (id bigint, feed text, name text, mode text, rank integer, root text, validate_command text,
-               reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz, blocked boolean)
+               reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz, blocked boolean,
+               apply_command text, read_command text)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT t.id, t.feed, t.name, f.mode, f.rank, t.root, f.validate_command, f.reload_command,
@@ -57,9 +58,9 @@ BEGIN ATOMIC
                    ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(), CASE WHEN w.newer THEN interval '1 s' END)) * 1000)::bigint
                WHEN w.work OR t.check_requested IS NOT NULL THEN 0
                ELSE (SELECT greatest(0, ceil(extract(epoch FROM min(g.remove_after) - clock_timestamp()) * 1000))::bigint
-                       FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode = 'file' HAVING count(*) > 0)
+                       FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode <> 'set' HAVING count(*) > 0)
            END,
-           t.check_requested, coalesce(x.blocked, false)
+           t.check_requested, coalesce(x.blocked, false), f.apply_command, f.read_command
       FROM nmsp_feed.target t
       JOIN nmsp_feed.feed f ON f.name = t.feed
      CROSS JOIN LATERAL (
@@ -224,7 +225,7 @@ BEGIN
         keys := keys || nmsp_feed._keys(p_feed.keys_function, p_target.id, c.cause, c.ids, NULL, NULL, every);
     END LOOP;
     FOR b IN SELECT * FROM nmsp_feed.bulk x WHERE x.target_id = p_target.id ORDER BY x.id LOOP
-        EXIT WHEN p_feed.mode = 'file' AND cursors <> '[]';
+        EXIT WHEN p_feed.mode <> 'set' AND cursors <> '[]';
         found_keys := nmsp_feed._bulk_keys(b, p_feed, room);
         last_key := NULL;
         IF cardinality(found_keys) >= room THEN
@@ -241,6 +242,12 @@ BEGIN
     IF p_feed.mode = 'set' AND cardinality(keys) > 0 THEN
         keys := keys || (SELECT coalesce(array_agg(ROW(a.part, a.id)::nmsp_feed.artifact_key), '{}')
                            FROM nmsp_feed.artifact a WHERE a.target_id = p_target.id AND a.error IS NOT NULL);
+    END IF;
+    -- Of two that want one path the second must wait; it may be its turn now.
+    IF p_feed.mode = 'record' AND cardinality(keys) > 0 THEN
+        keys := keys || (SELECT coalesce(array_agg(ROW(w.part, w.id)::nmsp_feed.artifact_key), '{}')
+                           FROM (SELECT a.part, a.id FROM nmsp_feed.artifact a
+                                  WHERE a.target_id = p_target.id AND a.error IS NOT NULL AND a.rejected IS NULL LIMIT 100) w);
     END IF;
 END
 $fn$;
@@ -290,16 +297,25 @@ BEGIN
                     WHEN NOT j.wanted AND j.known THEN 'drop'
                     WHEN NOT j.wanted THEN NULL
                     WHEN j.path = j.old_path AND j.sha = j.old_sha THEN CASE WHEN j.old_error IS NULL THEN NULL ELSE 'same' END
-                    WHEN p_feed.mode = 'file' AND j.rejected = sha256(convert_to(j.path, 'UTF8') || j.sha) THEN NULL
+                    WHEN p_feed.mode <> 'set' AND j.rejected = sha256(convert_to(j.path, 'UTF8') || j.sha) THEN NULL
                     ELSE 'put' END AS action, j.*
           FROM j
     )
-    SELECT array_agg(ROW(w.action, w.part, w.id, CASE w.action WHEN 'drop' THEN w.old_path ELSE w.path END,
+    SELECT array_agg(ROW(w.action, w.part, w.id, CASE w.action WHEN 'drop' THEN CASE WHEN NOT v.taken THEN w.old_path END ELSE w.path END,
                          CASE w.action WHEN 'put' THEN w.content END, w.sha,
                          CASE WHEN w.action = 'error' THEN w.error
-                              WHEN w.action = 'put' AND w.old_path <> w.path THEN w.old_path END,
+                              WHEN w.action = 'put' AND w.old_path <> w.path AND NOT v.taken THEN w.old_path END,
                          w.part = ANY (p_feed.vital_parts))::nmsp_feed.work)
-      INTO result FROM w WHERE w.action IS NOT NULL;
+      INTO result
+      FROM w
+     -- A record that another artifact has or gets now is not dropped.
+     CROSS JOIN LATERAL (
+           SELECT p_feed.mode = 'record' AND w.old_path IS DISTINCT FROM CASE w.action WHEN 'put' THEN w.path END
+                  AND (w.old_path IN (SELECT x.path FROM w x WHERE x.action = 'put')
+                       OR EXISTS (SELECT FROM nmsp_feed.artifact o
+                                   WHERE o.target_id = p_target.id AND o.path = w.old_path AND (o.part, o.id) <> (w.part, w.id)
+                                     AND NOT EXISTS (SELECT FROM k WHERE (k.part, k.id) = (o.part, o.id)))) AS taken) v
+     WHERE w.action IS NOT NULL;
     RETURN coalesce(result, '{}');
 END
 $fn$;
@@ -336,6 +352,7 @@ DECLARE
     due record;
     work nmsp_feed.work[];
     token jsonb;
+    any_work boolean;
 BEGIN
     -- Content and snapshot must come from one snapshot, else a change in between is lost.
     IF current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') THEN
@@ -364,16 +381,18 @@ BEGIN
 
     RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, w.token, w.vital
                    FROM unnest(work) w WHERE w.action IN ('put', 'drop');
-    IF NOT FOUND THEN
-        IF f.mode = 'file' THEN
+    any_work := FOUND;
+    IF NOT any_work OR f.mode = 'record' THEN
+        IF f.mode <> 'set' THEN
             RETURN QUERY SELECT 'remove', NULL::text, NULL::bigint, g.path, NULL::bytea, NULL::bytea,
                                 CASE WHEN EXISTS (SELECT FROM nmsp_feed.artifact a
                                                    WHERE a.target_id = t.id AND a.path = g.path) THEN 'keep' END, NULL::boolean
                            FROM nmsp_feed.gone g
                           WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()
                           ORDER BY g.remove_after LIMIT f.batch_rows;
+            any_work := any_work OR FOUND;
         END IF;
-        IF NOT FOUND THEN
+        IF NOT any_work THEN
             -- Nothing to put in place, so nothing to wait for: this transaction confirms itself.
             PERFORM nmsp_feed._settle(t.id, token);
             IF EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) THEN
@@ -418,6 +437,11 @@ BEGIN
     END IF;
     DELETE FROM nmsp_feed.artifact a USING unnest(p_action, p_part, p_id) w(action, part, id)
      WHERE w.action = 'drop' AND a.target_id = p_target AND a.part = w.part AND a.id = w.id;
+    -- A record that the daemon does not drop is still there.
+    INSERT INTO nmsp_feed.artifact (target_id, part, id, path, error, rejected)
+    SELECT p_target, w.part, w.id, w.path, w.error, ''
+      FROM unnest(p_action, p_part, p_id, p_path, p_error) w(action, part, id, path, error)
+     WHERE w.action = 'drop' AND w.error IS NOT NULL;
     INSERT INTO nmsp_feed.artifact (target_id, part, id, path, sha256, size, applied_at)
     SELECT p_target, w.part, w.id, w.path, w.sha256, w.size, clock_timestamp()
       FROM unnest(p_action, p_part, p_id, p_path, p_sha256, p_size, p_error) w(action, part, id, path, sha256, size, error)

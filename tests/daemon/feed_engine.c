@@ -63,6 +63,18 @@ fake_query(feed_store *store, const char *sql, const feed_value *params, int n, 
                 sizeof(log_text) - strlen(log_text) - 1);
     }
     strncat(log_text, "\n", sizeof(log_text) - strlen(log_text) - 1);
+    if (strstr(sql, "nmsp_feed.script(") != NULL) {
+        /* two runs: one that is always taken, one with the paths (a probe has none) */
+        rows->nrows = rows->ncols = 2;
+        rows->values = calloc(4, sizeof(feed_value));
+        rows->values[0].data = strdup("part 0");
+        rows->values[1].data = strdup("begin\n");
+        rows->values[2].data = strdup("part 1");
+        rows->values[3].data = strdup(strstr(params[1].data, "probe") ? "probe" : params[2].data);
+        for (int i = 0; i < 4; i++)
+            rows->values[i].len = strlen(rows->values[i].data);
+        return FEED_OK;
+    }
     for (int i = 0; i < nscript; i++) {
         answer *a = &script[i];
 
@@ -333,29 +345,132 @@ test_commands(void)
 static void
 test_spawn(void)
 {
-    char output[64];
-    int code;
+    feed_buffer answer = {0};
+    feed_task run = {.cwd = "/", .timeout_ms = 20000};
     char *talk[] = {"/bin/sh", "-c", "echo out; echo err >&2; pwd; exit 3", NULL};
     char *flood[] = {"/bin/sh", "-c",
                      "i=0; while [ $i -lt 9000 ]; do echo 0123456789; i=$((i+1)); done", NULL};
     char *slow[] = {"/bin/sh", "-c", "sleep 60 & wait", NULL};
     char *none[] = {"/nonexistent", NULL};
+    char *deaf[] = {"/bin/true", NULL};
+    char *silent[] = {"/bin/sh", "-c", "exec >&- 2>&-; sleep 0.1; exit 4", NULL};
     char *descriptors[] = {"/bin/ls", "/proc/self/fd", NULL};
-    int64_t begin = fake_now(&store);
+    char *copy[] = {"/bin/sh", "-c", "cat; echo beside >&2", NULL};
+    char *input = malloc(3000000);
+    int64_t begin;
     int leak = open("/dev/null", O_RDONLY);
 
-    feed_spawn(&store, talk, "/", 5000, &code, output, sizeof(output));
-    ok(code == 3 && strcmp(output, "out\nerr\n/") == 0, "status and output of a command");
-    feed_spawn(&store, flood, "/", 20000, &code, output, sizeof(output));
-    ok(code == 0 && strlen(output) == sizeof(output) - 1, "too much output is cut");
-    feed_spawn(&store, descriptors, "/", 5000, &code, output, sizeof(output));
-    ok(strcmp(output, "0\n1\n2\n3") == 0, "the child has no other descriptor (3 is its own)");
-    feed_spawn(&store, none, "/", 5000, &code, output, sizeof(output));
-    ok(code == -1 && strstr(output, "/nonexistent"), "a program that is not there");
+    feed_spawn(&store, talk, &run);
+    ok(run.code == 3 && strcmp(run.output, "out\nerr\n/") == 0, "status and output of a command");
+    feed_spawn(&store, flood, &run);
+    ok(run.code == 0 && strlen(run.output) == sizeof(run.output) - 1, "too much output is cut");
+    feed_spawn(&store, descriptors, &run);
+    ok(strcmp(run.output, "0\n1\n2\n3") == 0, "the child has no other descriptor (3 is its own)");
+    feed_spawn(&store, none, &run);
+    ok(run.code == -1 && strstr(run.output, "/nonexistent"), "a program that is not there");
+    feed_spawn(&store, silent, &run);
+    ok(run.code == 4 && run.output[0] == '\0', "a command that closes its output is waited for");
+    memset(input, 'x', 3000000);
+    run.input = input;
+    run.input_len = 3000000;
+    feed_spawn(&store, deaf, &run);
+    ok(run.code == 0, "a command need not read its input");
+    run.answer = &answer;
+    feed_spawn(&store, copy, &run);
+    ok(run.code == 0 && answer.len == 3000000 && memcmp(answer.data, input, answer.len) == 0 &&
+           strcmp(run.output, "beside") == 0,
+       "input and answer of any length, messages apart");
+    descriptors[1] = "/proc/self/fd/";
+    answer.len = 0;
+    feed_spawn(&store, descriptors, &run);
+    ok(strcmp(answer.data, "0\n1\n2\n3\n") == 0, "and no other descriptor");
+    free(answer.data);
+    free(input);
+    run = (feed_task){.cwd = "/", .timeout_ms = 200};
     begin = fake_now(&store);
-    feed_spawn(&store, slow, "/", 200, &code, output, sizeof(output));
-    ok(code == -2 && fake_now(&store) - begin < 5000, "a slow command is killed");
+    feed_spawn(&store, slow, &run);
+    ok(run.code == -2 && fake_now(&store) - begin < 5000, "a slow command is killed");
     close(leak);
+}
+
+/* The daemon of the record tests takes any path but those with "bad" in them, and nothing at all
+ * while a file "down" is in the folder; what it is given it appends to a file "took". */
+#define RECORD_DAEMON                                                                              \
+    "daemon /bin/sh -c \"[ ! -e down ] || { echo cannot connect; exit 1; }; "                      \
+    "sed s/^/+/ > input; ! grep -q bad input || { echo bad record >&2; exit 2; }; "                \
+    "cat input >> took\"\nprint /bin/cat %r/has\nbreak /bin/sh -c \"echo halfway; exit 3\"\n"
+
+static size_t
+hand_over(feed_file *files, size_t n, feed_status *status, char *error, size_t error_size)
+{
+    feed_daemon daemon = {&store, "7", folder, "daemon", "print", 5000};
+    feed_file *list[200];
+    size_t refused = 0;
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = &files[i];
+    error[0] = '\0';
+    *status = feed_apply_records(&daemon, list, n, error, error_size);
+    for (size_t i = 0; i < n; i++)
+        refused += files[i].failed;
+    return refused;
+}
+
+static void
+test_records(void)
+{
+    static char names[200][16];
+    feed_file files[200];
+    char error[FEED_MESSAGE_MAX];
+    feed_check check = {.running = true};
+    feed_daemon daemon = {&store, "7", folder, "daemon", "print", 5000};
+    answer seen[] = {{"question", 1, {"all"}, 1, FEED_OK, -1}};
+    feed_status status;
+    size_t refused;
+
+    ok(feed_record_problem("a.b A", 5) == NULL && feed_record_problem("", 0) != NULL &&
+           feed_record_problem("a\nb", 3) != NULL && feed_record_problem("a\0b", 3) != NULL,
+       "control characters are no part of a record's path");
+    put("commands", RECORD_DAEMON);
+    for (int i = 0; i < 200; i++) {
+        snprintf(names[i], sizeof(names[i]), "%s%d", i == 77 ? "bad" : "good", i);
+        files[i] = (feed_file){.path = names[i], .content = "x", .len = 1};
+    }
+    refused = hand_over(files, 200, &status, error, sizeof(error));
+    ok(status == FEED_OK && refused == 1 && files[77].failed &&
+           strcmp(files[77].error, "part 1: command \"daemon\" failed with status 2: bad record") ==
+               0,
+       "of 200 records the one that is refused is found: %s", error);
+    free(files[77].error);
+    files[77] = (feed_file){.path = names[77], .content = "x", .len = 1};
+    put("down", "");
+    refused = hand_over(files, 200, &status, error, sizeof(error));
+    ok(status == FEED_RETRY && refused == 0 && strstr(error, "cannot connect"),
+       "when the daemon is down no record is blamed: %s", error);
+    unlink(path_of("down"));
+    for (int i = 0; i < 200; i++)
+        snprintf(names[i], sizeof(names[i]), "bad%d", i);
+    refused = hand_over(files, 200, &status, error, sizeof(error));
+    ok(status == FEED_OK && refused == 200 && strstr(files[199].error, "not tried, since the 32"),
+       "of a batch that is refused one after the other the rest is not tried");
+    for (int i = 0; i < 200; i++)
+        free(files[i].error);
+
+    script = seen;
+    nscript = 1;
+    put("has", "one\ntwo\n");
+    log_text[0] = '\0';
+    status = feed_check_records(&daemon, &check, error, sizeof(error));
+    ok(status == FEED_OK && !check.running && strstr(log_text, "see($1::bigint, $2::text, $3") &&
+           strstr(log_text, "| 7 | one\ntwo\n | true") && strstr(log_text, "seen_all"),
+       "what the daemon has is handed to SQL: %s", error);
+    daemon.read = "break";
+    check.running = true;
+    status = feed_check_records(&daemon, &check, error, sizeof(error));
+    ok(status == FEED_RETRY && check.running && check.seen.data == NULL &&
+           strcmp(error, "command \"break\" failed with status 3: halfway") == 0,
+       "reading that fails is told and begins anew: %s", error);
+    nscript = 0;
 }
 
 static void
@@ -403,8 +518,8 @@ test_engine(void)
         {"pg_extension", 1, {"t"}, 1, FEED_OK, -1},
         {"protocol()", 1, {"t"}, 1, FEED_OK, -1},
         {"nmsp_feed.targets()",
-         11,
-         {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f"},
+         13,
+         {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f", NULL, NULL},
          1,
          FEED_OK,
          -1},
@@ -450,6 +565,7 @@ main(int argc, char **argv)
     test_files();
     test_commands();
     test_spawn();
+    test_records();
     test_set();
     test_engine();
     printf("1..%d\n", tests);

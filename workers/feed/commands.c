@@ -158,3 +158,34 @@ feed_free_command(char **argv)
         free(*at);
     free(argv);
 }
+
+feed_status
+feed_run_command(feed_store *store, const char *name, const char *root, feed_task *run)
+{
+    char **argv;
+    feed_status status;
+
+    run->code = -1;
+    if (feed_command(store->command_file(store), name, root, &argv, run->output,
+                     sizeof(run->output)) != 0)
+        return FEED_OK;
+    status = feed_spawn(store, argv, run);
+    feed_free_command(argv);
+    return status;
+}
+
+void
+feed_command_message(const char *name, const feed_task *run, char *error, size_t error_size)
+{
+    if (run->code == -1)
+        feed_message(error, error_size, "command \"%s\": %s", name, run->output);
+    else if (run->code == -2)
+        feed_message(error, error_size, "command \"%s\" took too long and was killed: %s", name,
+                     run->output);
+    else if (run->code > 128)
+        feed_message(error, error_size, "command \"%s\" ended by signal %d: %s", name,
+                     run->code - 128, run->output);
+    else
+        feed_message(error, error_size, "command \"%s\" failed with status %d: %s", name, run->code,
+                     run->output);
+}

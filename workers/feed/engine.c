@@ -35,11 +35,13 @@ typedef struct target {
     int64_t id;
     char id_text[24];
     const char *name;
-    bool is_set;
+    enum { MODE_FILE, MODE_SET, MODE_RECORD } mode;
     long rank;
     const char *root;
     const char *validate;
     const char *reload;
+    const char *apply;
+    const char *read;
     int64_t timeout_ms;
     long wait_ms; /* 0: now, -1: nothing in sight */
     const char *check_requested;
@@ -134,8 +136,7 @@ forget_others(engine *e)
                 used = true;
         if (!used) {
             close_root(m);
-            free(m->check.after_part);
-            memset(&m->check, 0, sizeof(m->check));
+            feed_check_forget(&m->check);
             m->checked = false;
         }
     }
@@ -159,7 +160,11 @@ read_target(engine *e, size_t row, target *t)
     t->id = strtoll(feed_get(rows, row, 0)->data, NULL, 10);
     snprintf(t->id_text, sizeof(t->id_text), "%lld", (long long)t->id);
     t->name = feed_get(rows, row, 1)->data;
-    t->is_set = strcmp(feed_get(rows, row, 2)->data, "set") == 0;
+    t->mode = MODE_FILE;
+    if (strcmp(feed_get(rows, row, 2)->data, "set") == 0)
+        t->mode = MODE_SET;
+    else if (strcmp(feed_get(rows, row, 2)->data, "record") == 0)
+        t->mode = MODE_RECORD;
     t->rank = strtol(feed_get(rows, row, 3)->data, NULL, 10);
     t->root = feed_get(rows, row, 4)->data;
     t->validate = feed_get(rows, row, 5)->data;
@@ -168,6 +173,8 @@ read_target(engine *e, size_t row, target *t)
     t->wait_ms = feed_get(rows, row, 8)->data ? strtol(feed_get(rows, row, 8)->data, NULL, 10) : -1;
     t->check_requested = feed_get(rows, row, 9)->data;
     t->blocked = feed_get(rows, row, 10)->data[0] == 't';
+    t->apply = feed_get(rows, row, 11)->data;
+    t->read = feed_get(rows, row, 12)->data;
     t->memory = remember(e, t->id);
     return t->memory != NULL;
 }
@@ -180,7 +187,8 @@ load_targets(engine *e)
     free_targets(e);
     status = e->store->query(e->store,
                              "SELECT id, feed || '/' || name, mode, rank, root, validate_command, "
-                             "reload_command, timeout_ms, wait_ms, check_requested, blocked "
+                             "reload_command, timeout_ms, wait_ms, check_requested, blocked, "
+                             "apply_command, read_command "
                              "FROM nmsp_feed.targets()",
                              NULL, 0, true, &e->rows);
     if (status != FEED_OK)
@@ -275,7 +283,7 @@ refuse(feed_file *file, const char *error)
 
 /* Turns the rows of a pull into files; unfit paths are refused here, whatever SQL says. */
 static bool
-read_batch(batch *b)
+read_batch(const target *t, batch *b)
 {
     b->files = calloc(b->rows.nrows + 1, sizeof(feed_file));
     if (b->files == NULL)
@@ -302,7 +310,8 @@ read_batch(batch *b)
             file->vital =
                 feed_get(&b->rows, i, VITAL)->data && feed_get(&b->rows, i, VITAL)->data[0] == 't';
         }
-        problem = feed_path_problem(file->path, path->len);
+        problem = t->mode == MODE_RECORD ? feed_record_problem(file->path, path->len)
+                                         : feed_path_problem(file->path, path->len);
         if (problem != NULL) {
             /* what was never written need not be removed */
             snprintf(message, sizeof(message), "path \"%.100s\" is refused: %s", file->path,
@@ -315,42 +324,6 @@ read_batch(batch *b)
         }
     }
     return b->token != NULL;
-}
-
-/* Runs the command called name; a message when it does not succeed. */
-static feed_status
-run_command(engine *e, target *t, const char *name, bool in_next, int *code, char *output,
-            size_t output_size)
-{
-    char cwd[1100];
-    char **argv;
-    feed_status status;
-
-    *code = -1;
-    if (feed_command(e->store->command_file(e->store), name, t->root, &argv, output, output_size) !=
-        0)
-        return FEED_OK;
-    snprintf(cwd, sizeof(cwd), "%s%s", t->root, in_next ? "/next" : "");
-    status = feed_spawn(e->store, argv, cwd, t->timeout_ms, code, output, output_size);
-    feed_free_command(argv);
-    return status;
-}
-
-/* Says what became of a command, with the daemon's own words. */
-static void
-command_message(const char *name, int code, const char *output, char *error, size_t error_size)
-{
-    if (code == -1)
-        feed_message(error, error_size, "command \"%s\": %s", name, output);
-    else if (code == -2)
-        feed_message(error, error_size, "command \"%s\" took too long and was killed: %s", name,
-                     output);
-    else if (code > 128)
-        feed_message(error, error_size, "command \"%s\" ended by signal %d: %s", name, code - 128,
-                     output);
-    else
-        feed_message(error, error_size, "command \"%s\" failed with status %d: %s", name, code,
-                     output);
 }
 
 /* The changed file which the daemon names first: what it says later may only follow from that. */
@@ -415,21 +388,22 @@ still_changed(const batch *b)
 static feed_status
 validate(engine *e, target *t, feed_set *set, batch *b, char *error, size_t error_size)
 {
-    char output[FEED_MESSAGE_MAX];
+    char next[1100];
+    feed_task run = {.cwd = next, .timeout_ms = t->timeout_ms};
 
+    snprintf(next, sizeof(next), "%s/next", t->root);
     for (int round = 0; round < MAX_VALIDATIONS; round++) {
         feed_status status = feed_set_stage(set, error, error_size);
-        int code = 0;
 
         if (status != FEED_OK || t->validate == NULL)
             return status;
-        status = run_command(e, t, t->validate, true, &code, output, sizeof(output));
-        if (status != FEED_OK || code == 0)
+        status = feed_run_command(e->store, t->validate, t->root, &run);
+        if (status != FEED_OK || run.code == 0)
             return status;
-        command_message(t->validate, code, output, error, error_size);
-        if (code < 0)
+        feed_command_message(t->validate, &run, error, error_size);
+        if (run.code < 0)
             return FEED_RETRY;
-        status = quarantine_named(set, b, output, error, error_size);
+        status = quarantine_named(set, b, run.output, error, error_size);
         if (status != FEED_OK)
             return status;
     }
@@ -462,15 +436,14 @@ serve_lower_ranks(engine *e, target *t)
 static feed_status
 reload(engine *e, target *t, char *error, size_t error_size)
 {
-    char output[FEED_MESSAGE_MAX];
-    int code = 0;
+    feed_task run = {.cwd = t->root, .timeout_ms = t->timeout_ms};
     feed_status status;
 
     if (t->reload == NULL)
         return FEED_OK;
-    status = run_command(e, t, t->reload, false, &code, output, sizeof(output));
-    if (status == FEED_OK && code != 0) {
-        command_message(t->reload, code, output, error, error_size);
+    status = feed_run_command(e->store, t->reload, t->root, &run);
+    if (status == FEED_OK && run.code != 0) {
+        feed_command_message(t->reload, &run, error, error_size);
         status = FEED_RETRY;
     }
     return status;
@@ -502,6 +475,43 @@ apply_set(engine *e, target *t, batch *b, char *error, size_t error_size)
     return status;
 }
 
+/* A removal that another artifact has made void in the meantime */
+static bool
+is_kept(const batch *b, size_t i)
+{
+    return strcmp(feed_get(&b->rows, i, ACTION)->data, "remove") == 0 &&
+           feed_get(&b->rows, i, TOKEN)->data != NULL;
+}
+
+static feed_daemon
+daemon_of(const engine *e, const target *t)
+{
+    return (feed_daemon){e->store, t->id_text, t->root, t->apply, t->read, t->timeout_ms};
+}
+
+static feed_status
+apply_records(engine *e, target *t, batch *b, char *error, size_t error_size)
+{
+    feed_daemon daemon = daemon_of(e, t);
+    feed_status status = serve_lower_ranks(e, t);
+    feed_file **files;
+    size_t n = 0;
+
+    if (status != FEED_OK)
+        return status;
+    files = calloc(b->n + 1, sizeof(feed_file *));
+    if (files == NULL)
+        return FEED_RETRY;
+    for (size_t i = 0; i < b->n; i++)
+        if (!b->files[i].failed && !is_kept(b, i))
+            files[n++] = &b->files[i];
+    status = feed_apply_records(&daemon, files, n, error, error_size);
+    free(files);
+    if (status == FEED_OK && n > 0)
+        status = reload(e, t, error, error_size);
+    return status;
+}
+
 static feed_status
 apply_files(engine *e, target *t, batch *b, char *error, size_t error_size)
 {
@@ -517,9 +527,8 @@ apply_files(engine *e, target *t, batch *b, char *error, size_t error_size)
         return FEED_RETRY;
     for (size_t i = 0; i < b->n; i++) {
         const char *action = feed_get(&b->rows, i, ACTION)->data;
-        bool kept = strcmp(action, "remove") == 0 && feed_get(&b->rows, i, TOKEN)->data != NULL;
 
-        if (!b->files[i].failed && strcmp(action, "drop") != 0 && !kept)
+        if (!b->files[i].failed && strcmp(action, "drop") != 0 && !is_kept(b, i))
             files[n++] = b->files[i];
     }
     status = feed_write_files(e->store, t->memory->fd, files, n, error, error_size);
@@ -531,6 +540,14 @@ apply_files(engine *e, target *t, batch *b, char *error, size_t error_size)
     if (status == FEED_OK && n > 0)
         status = reload(e, t, error, error_size);
     return status;
+}
+
+static feed_status
+apply(engine *e, target *t, batch *b, char *error, size_t error_size)
+{
+    return t->mode == MODE_SET      ? apply_set(e, t, b, error, error_size)
+           : t->mode == MODE_RECORD ? apply_records(e, t, b, error, error_size)
+                                    : apply_files(e, t, b, error, error_size);
 }
 
 /* Tells the database what is in place now. */
@@ -619,11 +636,10 @@ serve(engine *e, target *t, bool *more)
         e->store->free_rows(e->store, &b.rows);
         return FEED_OK;
     }
-    if (!read_batch(&b))
+    if (!read_batch(t, &b))
         status = FEED_RETRY;
     else
-        status = t->is_set ? apply_set(e, t, &b, error, sizeof(error))
-                           : apply_files(e, t, &b, error, sizeof(error));
+        status = apply(e, t, &b, error, sizeof(error));
     if (status == FEED_OK)
         status = confirm(e, t, &b, error, sizeof(error));
     if (status == FEED_OK) {
@@ -639,11 +655,13 @@ serve(engine *e, target *t, bool *more)
 
 /* ---------------------------------------------------------------- the loop */
 
-/* Begins and goes on with the comparison of disk and manifest: one page per round. */
+/* Begins and goes on with the comparison of the manifest with what is in place: a page per round.
+ */
 static feed_status
 check(engine *e, target *t, bool *more)
 {
     memory *m = t->memory;
+    feed_daemon daemon = daemon_of(e, t);
     char error[FEED_MESSAGE_MAX] = "";
     feed_status status;
 
@@ -658,7 +676,11 @@ check(engine *e, target *t, bool *more)
                  t->check_requested ? t->check_requested : "");
         feed_clean_temps(m->fd);
     }
-    status = feed_check_page(e->store, t->id, t->is_set, m->fd, &m->check, error, sizeof(error));
+    if (t->mode == MODE_RECORD)
+        status = feed_check_records(&daemon, &m->check, error, sizeof(error));
+    else
+        status = feed_check_page(e->store, t->id, t->mode == MODE_SET, m->fd, &m->check, error,
+                                 sizeof(error));
     if (status == FEED_RETRY)
         return fail(e, t, NULL, error);
     *more = true;
@@ -773,7 +795,7 @@ feed_run(feed_store *store)
 
         e.memories = m->next;
         close_root(m);
-        free(m->check.after_part);
+        feed_check_forget(&m->check);
         free(m);
     }
 }

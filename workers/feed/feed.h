@@ -1,5 +1,6 @@
 /*
- * feed.h: the feed engine keeps targets (folders that daemons read) equal to what SQL says.
+ * feed.h: the feed engine keeps targets (folders that daemons read, or record sets that they hold)
+ * equal to what SQL says.
  *
  * The engine knows no PostgreSQL header. It reaches the database through struct feed_store, which
  * has an adapter for a background worker (store_spi.c) and may have others (libpq). Rules:
@@ -15,7 +16,7 @@
 #include <stdint.h>
 
 #define FEED_MESSAGE_MAX 4096  /* bytes kept of an error or of a command's output */
-#define FEED_PROTOCOL_TEXT "1" /* what nmsp_feed.protocol() must return */
+#define FEED_PROTOCOL_TEXT "2" /* what nmsp_feed.protocol() must return */
 
 typedef enum feed_status {
     FEED_OK,
@@ -68,6 +69,21 @@ feed_get(const feed_rows *rows, size_t row, size_t column)
 {
     return &rows->values[row * rows->ncols + column];
 }
+
+/* text.c: small helpers */
+typedef struct feed_buffer {
+    char *data; /* NUL-terminated once something was added */
+    size_t len, size;
+    bool failed; /* out of memory */
+} feed_buffer;
+
+void feed_add(feed_buffer *buffer, const char *data, size_t len);
+/* Appends one element of a text[] literal, quoted; data NULL: NULL. Start with "{", end with "}".
+ */
+void feed_add_element(feed_buffer *buffer, const char *data, size_t len);
+void feed_add_hex(feed_buffer *buffer, const char *data, size_t len);
+void feed_message(char *error, size_t error_size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* engine.c */
 
@@ -156,19 +172,55 @@ const char *feed_find_path(const char *text, const char *path);
 
 /* commands.c */
 
+/* A run of one of the commands: what it needs and what became of it. */
+typedef struct feed_task {
+    const char *cwd;   /* folder it runs in */
+    const char *input; /* what it reads from descriptor 0, in a file; NULL: nothing */
+    size_t input_len;
+    int64_t timeout_ms;
+    feed_buffer *answer; /* what it writes to descriptor 1, whole; NULL: goes into output too */
+    int code;            /* out: exit status, 128 + signal, -1 not started, -2 timeout (killed) */
+    char output[FEED_MESSAGE_MAX]; /* out: the beginning of what it said, NUL-terminated */
+} feed_task;
+
 /* Looks name up in the command file; argv gets a malloc'ed, NULL-terminated array with %r replaced
  * by root. Returns 0, or -1 with a message. */
 int feed_command(const char *file, const char *name, const char *root, char ***argv, char *error,
                  size_t error_size);
 void feed_free_command(char **argv);
 
+/* Runs the command called name of a target whose root is given; see feed_spawn. A command that is
+ * not known or not allowed is one that could not be started. */
+feed_status feed_run_command(feed_store *store, const char *name, const char *root, feed_task *run);
+
+/* Says why a run was no success, with the daemon's own words. */
+void feed_command_message(const char *name, const feed_task *run, char *error, size_t error_size);
+
 /* spawn.c */
 
-/* Runs argv in folder cwd with an empty input; output (stdout and stderr, FEED_MESSAGE_MAX bytes)
- * is NUL-terminated. *code: exit status, 128 + signal, -1 not started, -2 timeout (group killed).
- * The child has its own session and survives the end of this process. FATAL when told to stop. */
-feed_status feed_spawn(feed_store *store, char *const argv[], const char *cwd, int64_t timeout_ms,
-                       int *code, char *output, size_t output_size);
+/* Runs argv as run says and fills in its code and output. The child has its own session and
+ * survives the end of this process. FATAL when told to stop. */
+feed_status feed_spawn(feed_store *store, char *const argv[], feed_task *run);
+
+/* record.c: daemons that take changes by a command's input and can be read by another's output */
+typedef struct feed_daemon {
+    feed_store *store;
+    const char *target; /* its id, as text */
+    const char *root;   /* folder the commands run in */
+    const char *apply;  /* name of the command that takes changes */
+    const char *read;   /* name of the command that shows what the daemon has; NULL: none does */
+    int64_t timeout_ms;
+} feed_daemon;
+
+/* NULL when path is fit for a record: not empty, no control character, at most 1,024 bytes. */
+const char *feed_record_problem(const char *path, size_t len);
+
+/* Hands changes over: content NULL = drop the record of this path; old_path = one to drop beside.
+ * What the daemon refuses is found by halving and marked failed with its message, the others are in
+ * place. RETRY with a message when the daemon as a whole does not work; then some may be in place.
+ */
+feed_status feed_apply_records(const feed_daemon *daemon, feed_file **files, size_t n, char *error,
+                               size_t error_size);
 
 /* reconcile.c */
 typedef struct feed_check {
@@ -176,6 +228,8 @@ typedef struct feed_check {
     char *after_part; /* malloc'ed */
     int64_t after_id;
     char request[64]; /* check_requested as it was when the check began, or "" */
+    feed_buffer seen; /* records: what the daemon has, as it says */
+    size_t seen_at;   /* how much of it was handed over */
 } feed_check;
 
 /* Compares one page of the manifest with disk and reports what differs to the database. Returns OK
@@ -183,19 +237,16 @@ typedef struct feed_check {
 feed_status feed_check_page(feed_store *store, int64_t target, bool is_set, int root,
                             feed_check *check, char *error, size_t error_size);
 
-/* text.c: small helpers */
-typedef struct feed_buffer {
-    char *data; /* NUL-terminated once something was added */
-    size_t len, size;
-    bool failed; /* out of memory */
-} feed_buffer;
+/* The same for records (record.c): the daemon is asked first, then its answer is looked at piece by
+ * piece. */
+feed_status feed_check_records(const feed_daemon *daemon, feed_check *check, char *error,
+                               size_t error_size);
 
-void feed_add(feed_buffer *buffer, const char *data, size_t len);
-/* Appends one element of a text[] literal, quoted; data NULL: NULL. Start with "{", end with "}".
- */
-void feed_add_element(feed_buffer *buffer, const char *data, size_t len);
-void feed_add_hex(feed_buffer *buffer, const char *data, size_t len);
-void feed_message(char *error, size_t error_size, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Reports that a comparison is done, and forgets it. */
+feed_status feed_check_done(feed_store *store, const char *target, feed_check *check, char *error,
+                            size_t error_size);
+
+/* Forgets a comparison. */
+void feed_check_forget(feed_check *check);
 
 #endif

@@ -69,8 +69,17 @@ report(feed_store *store, const char *target, feed_buffer *parts, feed_buffer *i
     return status;
 }
 
-static feed_status
-finish(feed_store *store, const char *target, feed_check *check, char *error, size_t error_size)
+void
+feed_check_forget(feed_check *check)
+{
+    free(check->after_part);
+    free(check->seen.data);
+    memset(check, 0, sizeof(*check));
+}
+
+feed_status
+feed_check_done(feed_store *store, const char *target, feed_check *check, char *error,
+                size_t error_size)
 {
     feed_value params[2] = {{target, strlen(target)}, {check->request, strlen(check->request)}};
     feed_rows rows;
@@ -84,10 +93,8 @@ finish(feed_store *store, const char *target, feed_check *check, char *error, si
         else
             feed_message(error, error_size, "%s", rows.error);
     }
-    if (status == FEED_OK) {
-        free(check->after_part);
-        memset(check, 0, sizeof(*check));
-    }
+    if (status == FEED_OK)
+        feed_check_forget(check);
     return status;
 }
 
@@ -174,6 +181,6 @@ feed_check_page(feed_store *store, int64_t target, bool is_set, int root, feed_c
     free(parts.data);
     free(ids.data);
     if (status == FEED_OK && seen < PAGE)
-        status = finish(store, id, check, error, error_size);
+        status = feed_check_done(store, id, check, error, error_size);
     return status;
 }

@@ -10,15 +10,86 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starts the child with its output into descriptor out; returns 0 or an errno. */
+#define LONGEST_LOOK_MS 50 /* a child that says nothing is looked at this often */
+
+/* The child's descriptors as we have them; -1 = none (any more). */
+typedef struct streams {
+    int input;      /* file that the child reads */
+    int answer[2];  /* pipe of its descriptor 1, when that is wanted apart */
+    int message[2]; /* pipe of descriptor 2, and of 1 otherwise */
+    size_t len;     /* bytes of message kept so far */
+} streams;
+
+static void
+close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void
+close_streams(streams *s)
+{
+    close_one(&s->input);
+    for (int i = 0; i < 2; i++) {
+        close_one(&s->answer[i]);
+        close_one(&s->message[i]);
+    }
+}
+
+/* The input is a file without a name, not a pipe: nobody has to feed a child that reads slowly, and
+ * one that does not read at all makes no SIGPIPE. */
 static int
-start(pid_t *pid, char *const argv[], const char *cwd, int out)
+make_input(const char *data, size_t len)
+{
+    int fd = memfd_create("nmsp-input", MFD_CLOEXEC);
+
+    while (fd >= 0 && len > 0) {
+        ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    if (fd >= 0)
+        lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+static bool
+make_pipe(int pipes[2])
+{
+    return pipe2(pipes, O_CLOEXEC) == 0 && fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
+static bool
+open_streams(streams *s, const feed_task *run)
+{
+    *s = (streams){.input = -1, .answer = {-1, -1}, .message = {-1, -1}};
+    if (!make_pipe(s->message) || (run->answer != NULL && !make_pipe(s->answer)))
+        return false;
+    if (run->input != NULL)
+        s->input = make_input(run->input, run->input_len);
+    return run->input == NULL || s->input >= 0;
+}
+
+/* Starts the child; returns 0 or an errno. */
+static int
+start(pid_t *pid, char *const argv[], const char *cwd, const streams *s)
 {
     static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
                                         NULL};
@@ -40,9 +111,12 @@ start(pid_t *pid, char *const argv[], const char *cwd, int out)
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out, 1);
-    posix_spawn_file_actions_adddup2(&actions, out, 2);
+    if (s->input >= 0)
+        posix_spawn_file_actions_adddup2(&actions, s->input, 0);
+    else
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, s->answer[1] >= 0 ? s->answer[1] : s->message[1], 1);
+    posix_spawn_file_actions_adddup2(&actions, s->message[1], 2);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     posix_spawn_file_actions_addchdir_np(&actions, cwd);
     result = posix_spawn(pid, argv[0], &actions, &attributes, argv, environment);
@@ -51,19 +125,49 @@ start(pid_t *pid, char *const argv[], const char *cwd, int out)
     return result;
 }
 
-/* Takes what the child has said so far; what does not fit is read and dropped. True at its end. */
-static bool
-drain(int in, char *output, size_t output_size, size_t *len)
+static void
+keep(feed_task *run, streams *s, bool whole, char *chunk, size_t n)
 {
-    char chunk[4096];
-    ssize_t n;
-
-    while ((n = read(in, chunk, sizeof(chunk))) > 0) {
-        for (ssize_t i = 0; i < n && *len + 1 < output_size; i++)
-            output[(*len)++] = chunk[i] == '\0' ? ' ' : chunk[i];
-        output[*len] = '\0';
+    for (size_t i = 0; i < n; i++)
+        if (chunk[i] == '\0')
+            chunk[i] = ' ';
+    if (whole) {
+        feed_add(run->answer, chunk, n);
+        return;
     }
-    return n == 0;
+    for (size_t i = 0; i < n && s->len + 1 < sizeof(run->output); i++)
+        run->output[s->len++] = chunk[i];
+    run->output[s->len] = '\0';
+}
+
+/* Takes what the child has said so far; what does not fit is read and dropped. */
+static void
+drain(feed_task *run, streams *s)
+{
+    char chunk[65536];
+    int *from[2] = {&s->answer[0], &s->message[0]};
+
+    for (int i = 0; i < 2; i++) {
+        ssize_t n = -1;
+
+        while (*from[i] >= 0 && (n = read(*from[i], chunk, sizeof(chunk))) > 0)
+            keep(run, s, i == 0, chunk, (size_t)n);
+        if (n == 0)
+            close_one(from[i]);
+    }
+}
+
+/* Waits until the child says something or ends, ms at most. */
+static feed_status
+wait_a_little(feed_store *store, const streams *s, long ms)
+{
+    struct pollfd fds[2] = {{.fd = s->answer[0], .events = POLLIN},
+                            {.fd = s->message[0], .events = POLLIN}};
+
+    if (s->answer[0] < 0 && s->message[0] < 0)
+        return store->nap(store, ms);
+    /* a nap now and then, since only that notices the end of the server */
+    return store->nap(store, poll(fds, 2, (int)ms) == 0 ? 1 : 0);
 }
 
 static int
@@ -81,62 +185,63 @@ trim(char *output, size_t len)
         output[--len] = '\0';
 }
 
-/* Waits for the child; see feed_spawn. */
+/* Waits for the child's end; see feed_spawn. */
 static feed_status
-wait_child(feed_store *store, pid_t pid, int in, int64_t deadline, int *code, char *output,
-           size_t output_size)
+wait_child(feed_store *store, pid_t pid, feed_task *run, streams *s)
 {
-    size_t len = 0;
-    long nap = 2;
+    int64_t deadline = store->now(store) + run->timeout_ms;
+    long ms = 2;
     int status;
-    pid_t got;
 
     for (;;) {
-        drain(in, output, output_size, &len);
+        pid_t got;
+
+        drain(run, s);
         got = waitpid(pid, &status, WNOHANG);
-        if (got == pid || (got < 0 && errno != EINTR))
+        if (got == pid || (got < 0 && errno != EINTR)) {
+            run->code = got == pid ? exit_code(status) : -1;
             break;
+        }
         if (store->now(store) >= deadline) {
             kill(-pid, SIGKILL);
             waitpid(pid, &status, 0);
-            *code = -2;
-            drain(in, output, output_size, &len);
-            trim(output, len);
-            return FEED_OK;
+            run->code = -2;
+            break;
         }
-        if (store->nap(store, nap) == FEED_FATAL)
+        if (wait_a_little(store, s, ms) == FEED_FATAL)
             return FEED_FATAL;
-        nap = nap < 50 ? nap * 2 : 50;
+        ms = ms < LONGEST_LOOK_MS ? ms * 2 : LONGEST_LOOK_MS;
     }
-    drain(in, output, output_size, &len);
-    trim(output, len);
-    *code = got == pid ? exit_code(status) : -1;
+    drain(run, s);
+    trim(run->output, s->len);
     return FEED_OK;
 }
 
 feed_status
-feed_spawn(feed_store *store, char *const argv[], const char *cwd, int64_t timeout_ms, int *code,
-           char *output, size_t output_size)
+feed_spawn(feed_store *store, char *const argv[], feed_task *run)
 {
-    int pipes[2];
+    streams s;
     pid_t pid;
     int result;
     feed_status status = FEED_OK;
 
-    output[0] = '\0';
-    *code = -1;
-    if (pipe2(pipes, O_CLOEXEC) != 0) {
-        feed_message(output, output_size, "could not make a pipe: %s", strerror(errno));
+    run->output[0] = '\0';
+    run->code = -1;
+    if (!open_streams(&s, run)) {
+        feed_message(run->output, sizeof(run->output), "could not make a pipe: %s",
+                     strerror(errno));
+        close_streams(&s);
         return FEED_OK;
     }
-    fcntl(pipes[0], F_SETFL, O_NONBLOCK);
-    result = start(&pid, argv, cwd, pipes[1]);
-    close(pipes[1]);
+    result = start(&pid, argv, run->cwd, &s);
+    close_one(&s.input);
+    close_one(&s.answer[1]);
+    close_one(&s.message[1]);
     if (result != 0)
-        feed_message(output, output_size, "could not run \"%s\": %s", argv[0], strerror(result));
+        feed_message(run->output, sizeof(run->output), "could not run \"%s\": %s", argv[0],
+                     strerror(result));
     else
-        status = wait_child(store, pid, pipes[0], store->now(store) + timeout_ms, code, output,
-                            output_size);
-    close(pipes[0]);
+        status = wait_child(store, pid, run, &s);
+    close_streams(&s);
     return status;
 }
