@@ -120,6 +120,34 @@ REVOKE ALL ON FUNCTION nmsp.download(text, inet, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.download(text, inet, timestamptz) IS
 'The configfile of this name for this source at this moment, sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file) or refused; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config.';
 
+CREATE OR REPLACE FUNCTION nmsp.download_batch(path text[], source inet[], at timestamptz,
+    OUT n int, OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    FOR i IN 1 .. cardinality(path) LOOP
+        n := i;
+        BEGIN
+            SELECT d.verdict, d.content, d.note, d.modem_id, d.netgw_id, d.config_sha256
+              INTO verdict, content, note, modem_id, netgw_id, config_sha256
+              FROM nmsp.download(path[i], source[i], at) d;
+        EXCEPTION WHEN OTHERS THEN
+            verdict := 'failed';
+            content := NULL;
+            note := SQLERRM;
+            modem_id := (nmsp.path_modem(path[i])).id;
+            netgw_id := NULL;
+            config_sha256 := NULL;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.download_batch(text[], inet[], timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.download_batch(text[], inet[], timestamptz) IS
+'For nmsp-agent: nmsp.download of many requests at once, in one snapshot, so that what they have in common is read once. A file that cannot be made has the verdict failed and the error''s message as note.';
+
 CREATE OR REPLACE FUNCTION nmsp.record_downloads(agent text, at timestamptz[], source inet[], path text[], result text[], modem_id bigint[],
     netgw_id bigint[], note text[], bytes int[], duration_ms real[], sha256 bytea[], config_sha256 bytea[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER

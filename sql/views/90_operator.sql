@@ -22,7 +22,7 @@ BEGIN
     END IF;
     IF level = 'agent' THEN
         EXECUTE format('GRANT USAGE ON SCHEMA nmsp TO %s', grantee);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.download(text, inet, timestamptz), nmsp.keep_downloads(timestamptz),
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.download_batch(text[], inet[], timestamptz), nmsp.keep_downloads(timestamptz),
             nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]),
             nmsp.lookup_host(macaddr), nmsp.lookup_class(macaddr, text) TO %s', grantee);
         RETURN;

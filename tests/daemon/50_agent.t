@@ -206,6 +206,7 @@ def who_may(t, bed):
     t.is_(bed.isp.boot(ONE).error, None, "strict: a modem with a dynamic one boots")
     bed.sql("UPDATE nmsp.setting SET download_check = 'off'")
     t.ok(bed.fetch(ONE, address).data, "off: everybody is served")
+    bed.last("result", f"source = '{address}' AND modem_id = {bed.ids[ONE]} AND result = 'served'")
     bed.sql("UPDATE nmsp.setting SET download_check = 'known', download_once = '1 h'")
     bed.sql(f"DELETE FROM nmsp.modem_download WHERE modem_id = {bed.ids[ONE]}")
     t.ok(bed.fetch(ONE).data, "single download: once")

@@ -141,7 +141,7 @@ bool limiter_take(limiter *l, const socket_address *source, int64_t now, long ra
 /* ---- database.c */
 
 typedef enum question {
-    ASK_DOWNLOAD, /* path, source -> verdict, content, note, modem_id, netgw_id, config_sha256 */
+    ASK_DOWNLOAD, /* paths, sources -> n, verdict, content, note, modem_id, netgw_id, two hashes */
     ASK_RECORD,
     ASK_KEEP,
     ASK_HOST,  /* mac -> name, statements, options */

@@ -13,6 +13,8 @@
 #include "workers/serve/record.h"
 #include "workers/serve/tftp_packet.h"
 
+#include "workers/feed/feed.h"
+
 #include <errno.h>
 #include <netinet/ip.h>
 #include <stdio.h>
@@ -26,6 +28,8 @@
 #define BACK_OFF_MAX_MS 8000
 #define RESTART_MS 1000 /* a transfer that stood still for so long may be begun anew */
 #define PACKETS_PER_WAKE 256
+#define BATCH_MAX 64 /* requests in one question to the database */
+#define BATCHES_MAX 16
 #define REPORT_EVERY_MS 60000
 
 typedef enum state { FREE, ASKING, OFFERED, SENDING } state;
@@ -52,6 +56,18 @@ struct transfer {
     transfer *newer, *older; /* all in use */
 };
 
+/* A transfer that may be gone by the time its answer comes. */
+typedef struct ticket {
+    uint32_t index, generation;
+} ticket;
+
+/* Requests that were put to the database together: what they have in common is read once. */
+typedef struct batch {
+    bool used;
+    int n;
+    ticket tickets[BATCH_MAX];
+} batch;
+
 /* What is worth a word in the log now and then. */
 typedef struct counters {
     uint64_t requests, served, junk, limited, duplicates, crowded, lost;
@@ -70,6 +86,9 @@ struct download_service {
     int npool, next_socket;
     transfer *hash[HASH_SIZE];
     transfer *transfers, *free, *newest;
+    ticket *asked; /* ring of those that are yet to be put to the database */
+    unsigned first_asked, nasked;
+    batch batches[BATCHES_MAX];
     counters count, told;
     int64_t next_report;
     uint8_t buffer[2048];
@@ -236,10 +255,10 @@ copy_text(char *to, size_t size, const char *from, size_t len)
 }
 
 static void
-copy_column(char *to, size_t size, const answer *a, int column)
+copy_column(char *to, size_t size, const answer *a, int row, int column)
 {
     size_t len = 0;
-    const char *value = answer_value(a, 0, column, &len);
+    const char *value = answer_value(a, row, column, &len);
 
     copy_text(to, size, value ? value : "", len);
 }
@@ -286,52 +305,49 @@ grant_options(download_service *s, transfer *t)
 }
 
 static void
-take_hash(uint8_t to[32], const answer *a, int column, bool *hashed)
+take_hash(uint8_t to[32], const answer *a, int row, int column, bool *hashed)
 {
     size_t len = 0;
-    const char *value = answer_value(a, 0, column, &len);
+    const char *value = answer_value(a, row, column, &len);
 
     *hashed = *hashed && value != NULL && len == 32;
     if (*hashed)
         memcpy(to, value, 32);
 }
 
-static void
-on_download(void *owner, uint64_t tag, const answer *a)
+static transfer *
+transfer_of(download_service *s, ticket k)
 {
-    download_service *s = owner;
-    transfer *t = &s->transfers[(uint32_t)tag];
-    const char *verdict = answer_value(a, 0, 0, NULL);
+    transfer *t = &s->transfers[k.index];
+
+    return t->generation == k.generation && t->state == ASKING ? t : NULL;
+}
+
+/* Row of an answer -> the first packet to the client. */
+static void
+take_row(download_service *s, transfer *t, const answer *a, int row)
+{
+    const char *verdict = answer_value(a, row, 1, NULL);
     const char *content;
     size_t len = 0;
 
-    if (t->generation != tag >> 32 || t->state != ASKING)
+    copy_column(t->row.note, sizeof(t->row.note), a, row, 3);
+    copy_column(t->row.modem_id, sizeof(t->row.modem_id), a, row, 4);
+    copy_column(t->row.netgw_id, sizeof(t->row.netgw_id), a, row, 5);
+    content = answer_value(a, row, 2, &len);
+    if (verdict[0] == 'u') {
+        refuse(s, t, "unknown", TFTP_NOT_FOUND, "no such file");
         return;
-    if (a->error != NULL) {
-        snprintf(t->row.note, sizeof(t->row.note), "%s", a->error);
-        copy_text(t->row.note, sizeof(t->row.note), t->row.note, strlen(t->row.note));
+    } else if (verdict[0] == 'r') {
+        refuse(s, t, "refused", TFTP_ACCESS, "not for you");
+        return;
+    } else if (content == NULL) {
         refuse(s, t, "failed", TFTP_UNDEFINED, "the file cannot be made");
         return;
     }
-    if (verdict == NULL) { /* no database: silence, the client asks again */
-        s->count.lost++;
-        free_transfer(s, t);
-        return;
-    }
-    copy_column(t->row.note, sizeof(t->row.note), a, 2);
-    copy_column(t->row.modem_id, sizeof(t->row.modem_id), a, 3);
-    copy_column(t->row.netgw_id, sizeof(t->row.netgw_id), a, 4);
-    content = answer_value(a, 0, 1, &len);
-    if (strncmp(verdict, "served", 6) != 0 || content == NULL) {
-        if (verdict[0] == 'r')
-            refuse(s, t, "refused", TFTP_ACCESS, "not for you");
-        else
-            refuse(s, t, "unknown", TFTP_NOT_FOUND, "no such file");
-        return;
-    }
     t->row.hashed = true;
-    take_hash(t->row.config_sha256, a, 5, &t->row.hashed);
-    take_hash(t->row.sha256, a, 6, &t->row.hashed);
+    take_hash(t->row.config_sha256, a, row, 6, &t->row.hashed);
+    take_hash(t->row.sha256, a, row, 7, &t->row.hashed);
     if (!take_content(t, content, len)) {
         free_transfer(s, t);
         return;
@@ -340,6 +356,94 @@ on_download(void *owner, uint64_t tag, const answer *a)
     t->state = OFFERED;
     t->due = loop_now(s->l) + t->back_off * (s->c.download_tries + 1);
     send_offer(s, t);
+}
+
+static void
+on_batch(void *owner, uint64_t tag, const answer *a)
+{
+    download_service *s = owner;
+    batch *b = &s->batches[tag];
+
+    if (a->error != NULL)
+        agent_log(AGENT_ERROR, "download: %s", a->error);
+    for (int row = 0; row < a->rows; row++) {
+        const char *number = answer_value(a, row, 0, NULL);
+        int i = number ? atoi(number) - 1 : -1;
+        transfer *t = i >= 0 && i < b->n ? transfer_of(s, b->tickets[i]) : NULL;
+
+        if (t != NULL && answer_value(a, row, 1, NULL) != NULL)
+            take_row(s, t, a, row);
+    }
+    for (int i = 0; i < b->n; i++) { /* no answer: silence, the client asks again */
+        transfer *t = transfer_of(s, b->tickets[i]);
+
+        if (t != NULL) {
+            s->count.lost++;
+            free_transfer(s, t);
+        }
+    }
+    b->used = false;
+}
+
+static void
+host_text(const socket_address *peer, char *to, size_t size)
+{
+    socket_address host = *peer;
+
+    if (host.any.sa_family == AF_INET)
+        host.in4.sin_port = 0;
+    else
+        host.in6.sin6_port = 0;
+    socket_text(&host, to, size);
+}
+
+/* Puts what waits to the database, as far as it goes into one question. */
+static void
+ask_batch(download_service *s, batch *b)
+{
+    feed_buffer paths = {0};
+    feed_buffer sources = {0};
+
+    b->n = 0;
+    feed_add(&paths, "{", 1);
+    feed_add(&sources, "{", 1);
+    while (s->nasked > 0 && b->n < BATCH_MAX) {
+        ticket k = s->asked[s->first_asked];
+        transfer *t = transfer_of(s, k);
+        char source[SOCKET_TEXT_MAX];
+
+        s->first_asked = (s->first_asked + 1) % (unsigned)s->c.download_transfers;
+        s->nasked--;
+        if (t == NULL)
+            continue;
+        host_text(&t->route.peer, source, sizeof(source));
+        feed_add_element(&paths, t->request.name, strlen(t->request.name));
+        feed_add_element(&sources, source, strlen(source));
+        b->tickets[b->n++] = k;
+    }
+    feed_add(&paths, "}", 1);
+    feed_add(&sources, "}", 1);
+    b->used = b->n > 0;
+    if (b->used) {
+        const char *values[2] = {paths.data, sources.data};
+
+        if (paths.failed || sources.failed ||
+            !database_ask(s->d, ASK_DOWNLOAD, 2, values, on_batch, s, (uint64_t)(b - s->batches)))
+            on_batch(s, (uint64_t)(b - s->batches), &(answer){.rows = -1});
+    }
+    free(paths.data);
+    free(sources.data);
+}
+
+/* One batch per connection is under way; meanwhile the next one grows. */
+static void
+on_flush(ticker *ticker_)
+{
+    download_service *s = ticker_->owner;
+
+    for (int i = 0; i < s->c.connections && i < BATCHES_MAX && s->nasked > 0; i++)
+        if (!s->batches[i].used)
+            ask_batch(s, &s->batches[i]);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -384,9 +488,6 @@ is_repeated(download_service *s, transfer *t, const tftp_request *r)
 static void
 start_transfer(download_service *s, const datagram *d, const tftp_request *r)
 {
-    char source[SOCKET_TEXT_MAX];
-    const char *values[2];
-    socket_address host = d->peer;
     transfer *t = new_transfer(s, d);
     struct timespec wall;
 
@@ -394,12 +495,7 @@ start_transfer(download_service *s, const datagram *d, const tftp_request *r)
         s->count.crowded++;
         return;
     }
-    if (host.any.sa_family == AF_INET)
-        host.in4.sin_port = 0;
-    else
-        host.in6.sin6_port = 0;
     clock_gettime(CLOCK_REALTIME, &wall);
-    socket_text(&host, source, sizeof(source));
     t->state = ASKING;
     t->request = *r;
     t->socket = next_socket(s, d->peer.any.sa_family);
@@ -407,14 +503,13 @@ start_transfer(download_service *s, const datagram *d, const tftp_request *r)
     t->row.at_us = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
     t->row.source = d->peer;
     snprintf(t->row.path, sizeof(t->row.path), "%s", r->name);
-    values[0] = t->request.name;
-    values[1] = source;
-    if (t->socket < 0 ||
-        !database_ask(s->d, ASK_DOWNLOAD, 2, values, on_download, s,
-                      (uint64_t)t->generation << 32 | (uint64_t)(t - s->transfers))) {
-        s->count.lost++;
+    if (t->socket < 0 || s->nasked == (unsigned)s->c.download_transfers) {
+        s->count.crowded++;
         free_transfer(s, t);
+        return;
     }
+    s->asked[(s->first_asked + s->nasked++) % (unsigned)s->c.download_transfers] =
+        (ticket){(uint32_t)(t - s->transfers), t->generation};
 }
 
 static void
@@ -623,7 +718,8 @@ static bool
 make_transfers(download_service *s)
 {
     s->transfers = calloc((size_t)s->c.download_transfers, sizeof(transfer));
-    if (s->transfers == NULL)
+    s->asked = calloc((size_t)s->c.download_transfers, sizeof(ticket));
+    if (s->transfers == NULL || s->asked == NULL)
         return false;
     for (long i = s->c.download_transfers - 1; i >= 0; i--) {
         s->transfers[i].next = s->free;
@@ -654,7 +750,7 @@ download_start(loop *l, const config *c, database *d)
     }
     if ((families[0] && !make_pool(s, AF_INET)) || (families[1] && !make_pool(s, AF_INET6)))
         return NULL;
-    s->t = (ticker){.tick = on_tick, .owner = s};
+    s->t = (ticker){.tick = on_tick, .flush = on_flush, .owner = s};
     loop_add_ticker(l, &s->t);
     return s;
 }
