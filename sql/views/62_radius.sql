@@ -59,27 +59,58 @@ COMMENT ON COLUMN nmsp_radius.radusergroup.username IS 'User-Name.';
 COMMENT ON COLUMN nmsp_radius.radusergroup.groupname IS 'default or class-<id of the service class>.';
 COMMENT ON COLUMN nmsp_radius.radusergroup.priority IS 'Order of the groups.';
 
-CREATE OR REPLACE FUNCTION nmsp_radius.fill(value text, placeholders jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN pg_catalog.strpos(value, '{') = 0 THEN value ELSE (
-    SELECT CASE WHEN bool_or(p.piece IS NULL) THEN NULL ELSE pg_catalog.string_agg(p.piece, '' ORDER BY p.n) END
-      FROM (SELECT m.n, CASE WHEN m.part[1] LIKE '{%}' THEN placeholders ->> substr(m.part[1], 2, length(m.part[1]) - 2) ELSE m.part[1] END AS piece
-              FROM pg_catalog.regexp_matches(value, '\{[^{}]*\}|[^{]+|\{', 'g') WITH ORDINALITY AS m(part, n)) p) END;
-REVOKE ALL ON FUNCTION nmsp_radius.fill(text, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION nmsp_radius.fill(text, jsonb) IS 'Puts values in the place of {placeholders}; null when one of them has none.';
+-- Placeholders by name, not through jsonb: FreeRADIUS asks for each group of each request.
+CREATE OR REPLACE FUNCTION nmsp_radius.fill(value text, c nmsp.service_class, ds_coefficient numeric, us_coefficient numeric) RETURNS SETOF text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 1
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    answer text := '';
+    opened int;
+    closed int;
+    piece text;
+BEGIN
+    LOOP
+        opened := strpos(value, '{qos.');
+        closed := CASE WHEN opened > 0 THEN strpos(substr(value, opened), '}') ELSE 0 END;
+        EXIT WHEN closed = 0;
+        CASE substr(value, opened + 1, closed - 2)
+            WHEN 'qos.id.0' THEN piece := c.id;
+            WHEN 'qos.name.0' THEN piece := c.name;
+            WHEN 'qos.ds_rate_max.0' THEN piece := trim_scale(c.ds_rate / 1000000.0);
+            WHEN 'qos.us_rate_max.0' THEN piece := trim_scale(c.us_rate / 1000000.0);
+            WHEN 'qos.ds_rate_max_help.0' THEN piece := round(c.ds_rate * ds_coefficient);
+            WHEN 'qos.us_rate_max_help.0' THEN piece := round(c.us_rate * us_coefficient);
+            WHEN 'qos.ds_name.0' THEN piece := c.ds_name;
+            WHEN 'qos.us_name.0' THEN piece := c.us_name;
+            ELSE piece := NULL;
+        END CASE;
+        IF piece IS NULL THEN
+            RETURN;
+        END IF;
+        answer := answer || left(value, opened - 1) || piece;
+        value := substr(value, opened + closed);
+    END LOOP;
+    answer := answer || value;
+    -- FreeRADIUS expands and even executes values that begin with a quote.
+    IF left(answer, 1) NOT IN ('"', '''', '`') THEN
+        RETURN NEXT answer;
+    END IF;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp_radius.fill(text, nmsp.service_class, numeric, numeric) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_radius.fill(text, nmsp.service_class, numeric, numeric) IS 'A value with a service class in the place of {placeholders}; no row when one of them has no value.';
 
 CREATE OR REPLACE VIEW nmsp_radius.group_attribute AS
-SELECT t.list, pg_catalog.row_number() OVER (PARTITION BY t.list, t.groupname ORDER BY t.position, t.id) AS id, t.groupname, t.attribute, t.op, t.value
-  FROM (SELECT a.list, a.position, a.id, 'default'::text AS groupname, a.attribute, a.op, a.value
-          FROM nmsp_radius.attribute a WHERE a.active AND a.scope = 'default'
-        UNION ALL -- on to the group of the service class
-        SELECT 'reply'::text, 2147483647, 0::bigint, 'default'::text, 'Fall-Through'::text, '='::text, 'Yes'::text
-        UNION ALL
-        SELECT a.list, a.position, a.id, 'class-' || c.id, a.attribute, a.op, nmsp_radius.fill(a.value, v.placeholders)
-          FROM nmsp.service_class c CROSS JOIN nmsp.setting s
-         CROSS JOIN LATERAL nmsp.service_class_placeholders(c, s.ds_rate_coefficient, s.us_rate_coefficient) v(placeholders)
-         CROSS JOIN nmsp_radius.attribute a WHERE a.active AND a.scope = 'service_class') t
- WHERE t.value IS NOT NULL AND t.value !~ '^["''`]'; -- FreeRADIUS expands and even executes values that begin with a quote
+SELECT a.list, a.position * 4294967296 + a.id AS id, 'default'::text AS groupname, a.attribute, a.op, a.value
+  FROM nmsp_radius.attribute a WHERE a.active AND a.scope = 'default'
+UNION ALL -- on to the group of the service class
+SELECT 'reply'::text, 9223372036854775807, 'default'::text, 'Fall-Through'::text, '='::text, 'Yes'::text
+UNION ALL
+SELECT a.list, a.position * 4294967296 + a.id, 'class-' || c.id, a.attribute, a.op, v.value
+  FROM nmsp.service_class c CROSS JOIN nmsp.setting s CROSS JOIN nmsp_radius.attribute a
+ CROSS JOIN LATERAL nmsp_radius.fill(a.value, c, s.ds_rate_coefficient, s.us_rate_coefficient) AS v(value)
+ WHERE a.active AND a.scope = 'service_class';
 COMMENT ON VIEW nmsp_radius.group_attribute IS 'The attributes of all groups, their placeholders filled.';
 COMMENT ON COLUMN nmsp_radius.group_attribute.list IS 'reply or check.';
 COMMENT ON COLUMN nmsp_radius.group_attribute.id IS 'Order within the group.';

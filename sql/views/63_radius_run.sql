@@ -211,14 +211,24 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
-    sockets CONSTANT text := split_part(split_part(current_setting('unix_socket_directories'), ',', 1), '"', 1);
-    conninfo CONSTANT text := coalesce(connection, format('host=%s port=%s dbname=%s user=freerad', sockets, current_setting('port'), current_database()));
+    sockets text := '/var/run/postgresql';
+    conninfo text := connection;
     pooled CONSTANT boolean := (SELECT s.address_source = 'database' FROM nmsp_radius.setting s);
     clients text := '';
+    listeners text := '';
     network cidr;
+    protocol record;
 BEGIN
-    IF conninfo ~ '["\\[:cntrl:]]' THEN
-        PERFORM nmsp.refuse('22023', 'the connection string cannot stand in FreeRADIUS''s configuration', 'It has a quotation mark, a backslash or a control character.',
+    IF conninfo IS NULL THEN
+        BEGIN
+            sockets := coalesce(nullif(btrim(split_part(current_setting('unix_socket_directories'), ',', 1), ' "'), ''), sockets);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL; -- the setting is not for everybody; Debian's folder will do
+        END;
+        conninfo := format('host=%s port=%s dbname=%s user=freerad', sockets, current_setting('port'), current_database());
+    END IF;
+    IF conninfo ~ '["\\$[:cntrl:]]' THEN
+        PERFORM nmsp.refuse('22023', 'the connection string cannot stand in FreeRADIUS''s configuration', 'It has a quotation mark, a backslash, a dollar sign or a control character.',
             'Give host, port, dbname and user; keep a password in ~/.pgpass of FreeRADIUS''s user.', 'setting');
     END IF;
     FOREACH network IN ARRAY networks LOOP
@@ -228,6 +238,10 @@ BEGIN
 	lifetime = 60
 }
 $text$, translate(network::text, '.:/', '___'), CASE family(network) WHEN 4 THEN 'ipv4addr' ELSE 'ipv6addr' END, network);
+    END LOOP;
+    FOR protocol IN SELECT DISTINCT CASE family(n) WHEN 4 THEN 'ipaddr = *' ELSE 'ipv6addr = ::' END AS address, p.type, p.port
+                      FROM unnest(networks) n, (VALUES ('auth', 1812), ('acct', 1813)) p(type, port) ORDER BY 1, 3 LOOP
+        listeners := listeners || format(E'\tlisten {\n\t\ttype = %s\n\t\t%s\n\t\tport = %s\n\t}\n', protocol.type, protocol.address, protocol.port);
     END LOOP;
     RETURN QUERY VALUES
     ('mods-available/nmsp', format($text$# The queries are FreeRADIUS's own; its tables are views of the schema nmsp_radius.
@@ -317,17 +331,7 @@ server nmsp_clients {
 }
 
 server nmsp {
-	listen {
-		type = auth
-		ipaddr = *
-		port = 1812
-	}
-	listen {
-		type = acct
-		ipaddr = *
-		port = 1813
-	}
-	authorize {
+$text$ || listeners || $text$	authorize {
 		chap
 		mschap
 		# While the database is away nobody is rejected: the gateway hears nothing and asks again.
@@ -394,7 +398,7 @@ BEGIN
     EXECUTE format('GRANT INSERT, UPDATE ON nmsp_radius.radacct, nmsp_radius.nasreload TO %s', grantee);
     EXECUTE format('GRANT INSERT ON nmsp_radius.radpostauth TO %s', grantee);
     EXECUTE format('GRANT UPDATE ON nmsp_radius.radippool TO %s', grantee);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_radius.lease_address(text, text, text, text, text, text, int), nmsp_radius.fill(text, jsonb) TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_radius.lease_address(text, text, text, text, text, text, int), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric) TO %s', grantee);
     -- FreeRADIUS names tables without a schema; while a statement hangs, a thread of it does.
     EXECUTE format('ALTER ROLE %s IN DATABASE %I SET search_path TO nmsp_radius', grantee, current_database());
     EXECUTE format('ALTER ROLE %s IN DATABASE %I SET statement_timeout TO %L', grantee, current_database(), '10s');

@@ -191,6 +191,10 @@ SELECT is(pg_temp.try('nmsp_t_operator', s), 'ok', 'operator may: ' || s) FROM u
     'UPDATE nmsp_radius.attribute SET active = true', 'UPDATE nmsp.netgw SET address = ''10.0.0.3'' WHERE name = ''bras-1''']) s;
 SELECT is(pg_temp.try(r, s), '42501', r || ' may not: ' || s) FROM unnest(ARRAY['nmsp_t_operator', 'nmsp_t_reader']) r,
     unnest(ARRAY['TABLE nmsp.ppp_account_secret', 'TABLE nmsp_radius.radcheck', 'TABLE nmsp_radius.nas', 'DELETE FROM nmsp_radius.session', 'SELECT nmsp_radius.maintain()']) s;
+CREATE ROLE nmsp_t_admin;
+CALL nmsp.grant_to('nmsp_t_admin', 'admin');
+SELECT is(pg_temp.try('nmsp_t_admin', s), 'ok', 'admin may: ' || s) FROM unnest(ARRAY['TABLE nmsp.ppp_account_secret', 'TABLE nmsp_radius.radcheck', 'SELECT * FROM nmsp_radius.config()',
+    'SELECT nmsp_radius.maintain()', 'UPDATE nmsp_radius.setting SET keep_session = 9']) s;
 SELECT is((SELECT string_agg(c, ', ' ORDER BY c) FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setrole = 'nmsp_t_radius'::regrole), 'jit=off, search_path=nmsp_radius, statement_timeout=10s', 'the role''s settings');
 
 -- ---- 100,000 accounts: each look-up by an index
