@@ -11,9 +11,13 @@ is made here (users, paths and log of a test), the rest is what the database pri
 """
 
 import collections
+import hashlib
+import hmac
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 
 import daemons
@@ -90,20 +94,44 @@ class Freeradius(daemons.Daemon):
         self.reject_delay = reject_delay
         self.configure()
 
-    def configure(self):
-        """Writes the configuration, as the database prints it."""
+    def write_files(self, folder, networks):
+        """Writes what the database prints below a folder."""
         connection = f"host={self.db.sockets} dbname={self.database} user={self.role}"
         for path, _ in self.db.query("SELECT path, '' FROM nmsp_radius.config()", self.database):
-            target = os.path.join(self.folder, path)
+            target = os.path.join(folder, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(target, "w") as file:
                 file.write(self.db.psql(
                     f"SELECT content FROM nmsp_radius.config('{connection}', "
-                    f"'{self.networks}') WHERE path = '{path}'", self.database))
+                    f"'{networks}') WHERE path = '{path}'", self.database))
+
+    def configure(self):
+        """Writes the configuration, as the database prints it."""
+        self.write_files(self.folder, self.networks)
         with open(os.path.join(self.folder, "radiusd.conf"), "w") as file:
             file.write(RADIUSD.format(folder=self.folder, stock=STOCK,
                                       reject_delay=self.reject_delay))
         shutil.copy(os.path.join(STOCK, "dictionary"), self.folder)
+
+    def check_on_debian(self, networks):
+        """(exit status, output) of `freeradius -C` on a copy of Debian's whole configuration, in
+        which the steps of the operators' guide were made."""
+        copy = os.path.join(self.folder, "debian")
+        shutil.copytree(STOCK, copy, symlinks=True)
+        self.write_files(copy, networks)
+        for path in ("sites-enabled/default", "sites-enabled/inner-tunnel", "mods-enabled/eap"):
+            os.unlink(os.path.join(copy, path))
+        for kind in ("mods", "sites"):
+            os.symlink(f"../{kind}-available/nmsp", os.path.join(copy, f"{kind}-enabled/nmsp"))
+        with open(os.path.join(copy, "radiusd.conf")) as file:
+            text = file.read()
+        with open(os.path.join(copy, "radiusd.conf"), "w") as file:
+            file.write(text.replace(STOCK, copy))
+        subprocess.run(["chown", "-R", "--reference", STOCK, copy], check=True)
+        done = subprocess.run(self.namespace.command([FREERADIUS, "-XC", "-d", copy]),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
 
     def argv(self):
         return [FREERADIUS, "-f", "-d", self.folder, "-l", "stdout"]
@@ -134,7 +162,7 @@ class Nas:
         return done.stdout + done.stderr
 
     def request(self, kind, attributes, port, **options):
-        """Sends one packet; `attributes`: [(name, value)]. Returns an Answer (code None: silence)."""
+        """Sends one packet, `attributes`: [(name, value)]; an Answer, code None for silence."""
         lines = [f"{name} = {value}" for name, value in attributes]
         text = self._radclient(kind, [*lines, f"Packet-Src-IP-Address = {self.source}"], port,
                                **options)
@@ -174,6 +202,54 @@ class Nas:
         found = re.findall(r"^\s*(Accepted|Rejected|Lost|Passed filter|Failed filter)\s*: (\d+)",
                            done.stdout, re.M)
         return {word: int(number) for word, number in found}
+
+
+def send(namespace, where, kind, secret, attributes):
+    """Sends one packet by radclient and waits for no answer; returns what it wrote."""
+    argv = [RADCLIENT, "-r", "1", "-t", "0.1", where, kind, secret]
+    done = subprocess.run(namespace.command(argv),
+                          input=attributes + "\n", capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+class Asker:
+    """Access-Requests with PAP (RFC 2865, 2869) from a socket that stays open: no radclient to
+    start, so that times are the server's."""
+
+    CODES = {2: "Access-Accept", 3: "Access-Reject"}
+
+    def __init__(self, nas):
+        self.nas, self.id = nas, 0
+        with nas.namespace.entered():
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((nas.source, 0))
+        self.socket.settimeout(2)
+
+    def ask(self, username, password):
+        """The answer's code; raises TimeoutError."""
+        secret, vector = self.nas.secret.encode(), os.urandom(16)
+        self.id = (self.id + 1) % 256
+        hidden, last = b"", vector
+        clear = password.encode()
+        clear += bytes(-len(clear) % 16)
+        for start in range(0, len(clear), 16):
+            key = hashlib.md5(secret + last).digest()
+            last = bytes(a ^ b for a, b in zip(clear[start:start + 16], key))
+            hidden += last
+        body = b"".join(bytes([kind, len(value) + 2]) + value for kind, value in (
+            (80, bytes(16)), (1, username.encode()), (2, hidden),
+            (4, socket.inet_aton(self.nas.source))))
+        head = struct.pack(">BBH", 1, self.id, 20 + len(body)) + vector
+        seal = hmac.new(secret, head + body, "md5").digest()
+        self.socket.sendto(head + body[:2] + seal + body[18:], (self.nas.server, 1812))
+        while True:
+            answer = self.socket.recv(4096)
+            if answer[1] == self.id:
+                return self.CODES.get(answer[0])
+
+    def close(self):
+        """Closes the socket."""
+        self.socket.close()
 
 
 def quoted(value):
