@@ -250,6 +250,9 @@ encode_between(bytes body, docsis_buffer *out)
 
     if (!encode(begin, body, end, out, &error))
         return false;
+    /* Without its last statement the text ended early: it closed Main itself. */
+    if (out->length < start + 4)
+        return false;
     out->length -= 4;
     memmove(out->data + start, out->data + start + 1, out->length - start);
     return true;

@@ -118,6 +118,8 @@ static bool encode_between(const char *text, size_t length, fuzz_buffer *out)
 
     if (!encode("Main { Pad;\n", text, length, "\nNetworkAccess 1; }", out))
         return false;
+    if (out->buffer.length < start + 4)
+        return false;
     out->buffer.length -= 4;
     memmove(out->buffer.data + start, out->buffer.data + start + 1, out->buffer.length - start);
     return true;
