@@ -10,8 +10,9 @@ CREATE TABLE nmsp_kea.ipv6_reservation (
     address        text NOT NULL,
     prefix_len     smallint NOT NULL,
     type           smallint NOT NULL CONSTRAINT ipv6_reservation_is_address_or_prefix CHECK (type IN (0, 2)),
-    CONSTRAINT ipv6_reservation_once_per_host UNIQUE (host_id, type)
+    CONSTRAINT ipv6_reservation_once_per_host UNIQUE (type, host_id)
 );
+CREATE INDEX ipv6_reservation_host ON nmsp_kea.ipv6_reservation USING hash (host_id);
 CREATE INDEX ipv6_reservation_address ON nmsp_kea.ipv6_reservation (address, prefix_len);
 COMMENT ON TABLE nmsp_kea.ipv6_reservation IS 'Fixed IPv6 addresses and delegated prefixes of modems and endpoints, one row each; kept by triggers of nmsp.modem and nmsp.endpoint, mended by nmsp.migrate().';
 COMMENT ON COLUMN nmsp_kea.ipv6_reservation.reservation_id IS 'Key.';
@@ -21,19 +22,20 @@ COMMENT ON COLUMN nmsp_kea.ipv6_reservation.prefix_len IS '128, or the length of
 COMMENT ON COLUMN nmsp_kea.ipv6_reservation.type IS '0 address, 2 delegated prefix.';
 
 -- Each way by which Kea looks a host up has its index. Keys of hosts are made of the ids of modems
--- and endpoints: 8 * id + kind (see nmsp_kea.hosts).
+-- and endpoints: 8 * id + kind (see nmsp_kea.hosts). Their indexes are hash indexes, because Kea wants
+-- hosts in the order of the key: a btree would tempt the planner to walk it for that.
 CREATE INDEX modem_kea_identifier ON nmsp.modem (macaddr_send(mac));
 CREATE INDEX modem_kea_cpe_identifier ON nmsp.modem (('\x43'::bytea || macaddr_send(mac)));
 CREATE INDEX modem_kea_address ON nmsp.modem ((address - '0.0.0.0'::inet)) WHERE address IS NOT NULL;
-CREATE INDEX modem_kea_host ON nmsp.modem ((id * 8));
-CREATE INDEX modem_kea_host_fixed ON nmsp.modem ((id * 8 + 1));
-CREATE INDEX modem_kea_host_fixed6 ON nmsp.modem ((id * 8 + 3));
-CREATE INDEX modem_kea_host6 ON nmsp.modem ((id * 8 + 6));
-CREATE INDEX modem_kea_host_cpe ON nmsp.modem ((id * 8 + 2));
+CREATE INDEX modem_kea_host ON nmsp.modem USING hash ((id * 8));
+CREATE INDEX modem_kea_host_fixed ON nmsp.modem USING hash ((id * 8 + 1));
+CREATE INDEX modem_kea_host_fixed6 ON nmsp.modem USING hash ((id * 8 + 3));
+CREATE INDEX modem_kea_host6 ON nmsp.modem USING hash ((id * 8 + 6));
+CREATE INDEX modem_kea_host_cpe ON nmsp.modem USING hash ((id * 8 + 2));
 CREATE INDEX endpoint_kea_identifier ON nmsp.endpoint (macaddr_send(mac));
 CREATE INDEX endpoint_kea_address ON nmsp.endpoint ((address - '0.0.0.0'::inet)) WHERE address IS NOT NULL;
-CREATE INDEX endpoint_kea_host ON nmsp.endpoint ((id * 8 + 4));
-CREATE INDEX endpoint_kea_host6 ON nmsp.endpoint ((id * 8 + 5));
+CREATE INDEX endpoint_kea_host ON nmsp.endpoint USING hash ((id * 8 + 4));
+CREATE INDEX endpoint_kea_host6 ON nmsp.endpoint USING hash ((id * 8 + 5));
 
 ALTER TABLE nmsp.setting ADD COLUMN provisioning_server6 inet
     CONSTRAINT setting_provisioning_server6_is_an_ipv6_host CHECK (family(provisioning_server6) = 6 AND masklen(provisioning_server6) = 128);

@@ -173,7 +173,9 @@ CREATE OR REPLACE FUNCTION nmsp_kea.dhcp6_config(settings jsonb DEFAULT '{}') RE
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT pg_catalog.jsonb_build_object('Dhcp6', nmsp_kea.server(6, settings) || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-        'mac-sources', pg_catalog.jsonb_build_array('docsis-modem', 'client-link-addr-option', 'duid'),
+        -- where it keeps its DUID
+        'data-directory', pg_catalog.regexp_replace(settings ->> 'lease_file', '/[^/]*$', ''),
+        'mac-sources', pg_catalog.jsonb_build_array('client-link-addr-option', 'docsis-modem', 'duid'),
         'preferred-lifetime', s.default_lease_time::bigint * 5 / 8, 'max-preferred-lifetime', s.max_lease_time::bigint * 5 / 8,
         'option-data', nmsp_kea.options('dns-servers', nmsp_kea.address_list(s.dns_server, 6), 'domain-search', s.domain_name))))
       FROM nmsp.setting s;
@@ -203,11 +205,12 @@ END;
 REVOKE ALL ON FUNCTION nmsp_feed.kea_render(bigint, text, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.kea_render(bigint, text, bigint[]) IS 'Feeds kea4 and kea6: Kea''s configuration.';
 
+-- rank: networks need not wait until files are in place; what Kea announces to a modem, it looks up.
 INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, validate_command, rank, vital_parts) VALUES
-    ('kea4', 'set', 'nmsp_feed.kea_keys', 'nmsp_feed.kea_render', 'kea4-check', 20, '{config}'),
-    ('kea6', 'set', 'nmsp_feed.kea_keys', 'nmsp_feed.kea_render', 'kea6-check', 20, '{config}')
+    ('kea4', 'set', 'nmsp_feed.kea_keys', 'nmsp_feed.kea_render', 'kea4-check', 5, '{config}'),
+    ('kea6', 'set', 'nmsp_feed.kea_keys', 'nmsp_feed.kea_render', 'kea6-check', 5, '{config}')
 ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function,
-    vital_parts = excluded.vital_parts;
+    vital_parts = excluded.vital_parts, rank = excluded.rank;
 
 INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes)
 SELECT f.name, d.relation, d.columns, NULL

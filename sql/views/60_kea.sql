@@ -12,7 +12,11 @@
 --   6  as 0, for DHCPv6: apart, because one of Kea's statements joins the options of both
 -- A subnet's number is the id of its pool; 0 is Kea's word for a reservation that counts everywhere.
 -- Each branch has constants where it can and a key with an index of its own, so that Kea's
--- statements, which are prepared once, are one index scan per branch that can answer.
+-- statements, which are prepared once, are one index scan per branch that can answer. DHCPv6 also
+-- asks whose an address is, joining hosts by key: those branches are nothing but one table each,
+-- for only then is the planner able to look into each with a key (a device without an IPv6 address
+-- has no subnet there, and is never found). All branches have the same types, casts and all. The
+-- condition s.id tells the planner that there is one row of settings, analyzed or not.
 
 CREATE OR REPLACE VIEW nmsp_kea.schema_version AS SELECT 13 AS version, 0 AS minor;
 COMMENT ON VIEW nmsp_kea.schema_version IS 'The version of Kea''s schema that these views are: 13.0, that of Kea 2.2.';
@@ -26,23 +30,23 @@ SELECT m.id * 8 AS host_id, macaddr_send(m.mac) AS dhcp_identifier, 0::smallint 
        CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END AS dhcp4_next_server,
        NULL::text AS dhcp4_server_hostname, 'cm/cm-' || m.id || '.cfg' AS dhcp4_boot_file_name,
        NULL::text AS user_context, NULL::text AS auth_key
-  FROM nmsp.modem m CROSS JOIN nmsp.setting s
+  FROM nmsp.modem m JOIN nmsp.setting s ON s.id
 UNION ALL
 SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '0.0.0.0'::inet, 'cm-' || m.id,
        'modem', NULL, CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END,
        NULL, 'cm/cm-' || m.id || '.cfg', NULL, NULL
-  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address CROSS JOIN nmsp.setting s
+  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address JOIN nmsp.setting s ON s.id
  WHERE m.address IS NOT NULL
 UNION ALL
-SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0, 0, NULL, NULL,
+SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0::bigint, 0::bigint, NULL, NULL,
        CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END,
        CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END,
        NULL, NULL, NULL, NULL, NULL
   FROM nmsp.modem m
 UNION ALL
-SELECT m.id * 8 + 3, macaddr_send(m.mac), 0::smallint, NULL, p.id, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
-  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address6
- WHERE m.address6 IS NOT NULL
+SELECT m.id * 8 + 3, macaddr_send(m.mac), 0::smallint, NULL, (SELECT p.id FROM nmsp.pool p WHERE p.network >>= m.address6), NULL, 'cm-' || m.id,
+       NULL, 'modem', NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.modem m
 UNION ALL
 SELECT e.id * 8 + 4, macaddr_send(e.mac), 0::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM nmsp.endpoint e JOIN nmsp.pool p ON p.network >>= e.address
@@ -52,20 +56,17 @@ SELECT e.id * 8 + 4, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, p.id, NU
   FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id JOIN nmsp.pool p ON p.network >>= e.address
  WHERE e.address IS NOT NULL AND e.mac IS NULL
 UNION ALL
-SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL, p.id, NULL, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM nmsp.endpoint e JOIN nmsp.pool p ON p.network >>= e.address6
- WHERE e.address6 IS NOT NULL AND e.mac IS NOT NULL
-UNION ALL
 -- A prefix without an address belongs to no network: it is reserved in the gateway's first IPv6 cpe
 -- pool; the others are in the same shared network.
-SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL, p.id, NULL, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-  FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
-  JOIN LATERAL (SELECT p.id FROM nmsp.pool p
-                 WHERE p.netgw_id = m.netgw_id AND p.purpose IN ('cpe_public', 'cpe_private') AND family(p.network) = 6
-                 ORDER BY p.id LIMIT 1) p ON true
- WHERE e.address6 IS NULL AND e.delegated_prefix IS NOT NULL AND e.mac IS NOT NULL
+SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL,
+       CASE WHEN e.address6 IS NOT NULL THEN (SELECT p.id FROM nmsp.pool p WHERE p.network >>= e.address6)
+            WHEN e.delegated_prefix IS NOT NULL THEN
+                (SELECT min(p.id) FROM nmsp.modem m JOIN nmsp.pool p ON p.netgw_id = m.netgw_id
+                  WHERE m.id = e.modem_id AND p.purpose IN ('cpe_public', 'cpe_private') AND family(p.network) = 6) END,
+       NULL, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.endpoint e
 UNION ALL
-SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
+SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0::bigint, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
   FROM nmsp.modem m;
 COMMENT ON VIEW nmsp_kea.hosts IS 'Kea''s hosts: modems, what is behind them, endpoints. See the head of sql/views/60_kea.sql for the kinds.';
 COMMENT ON COLUMN nmsp_kea.hosts.host_id IS '8 * id + kind.';
@@ -83,13 +84,12 @@ COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_boot_file_name IS 'Configfile of a modem.
 COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'Always null.';
 COMMENT ON COLUMN nmsp_kea.hosts.auth_key IS 'Always null.';
 
--- Kea joins options to a host by its key. The branches of the inner UNION ALL are nothing but one
--- table each: only then is the planner able to look into each with the key of the host.
+-- Joined to a host by its key: the branches of the inner UNION ALL are one table each as well.
 CREATE OR REPLACE VIEW nmsp_kea.dhcp4_options AS
 SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, NULL::bytea AS value, o.formatted_value, 'dhcp4'::text AS space, o.persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
   FROM (SELECT m.id * 8 AS host_id, m.id FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 1, m.id FROM nmsp.modem m) h
- CROSS JOIN nmsp.setting s
+ JOIN nmsp.setting s ON s.id
  CROSS JOIN LATERAL (VALUES
        (2, nmsp_kea.time_offset(s.time_zone)::text, true),
        (4, nmsp_kea.address_list(ARRAY[s.provisioning_server], 4), true),
@@ -114,7 +114,7 @@ CREATE OR REPLACE VIEW nmsp_kea.dhcp6_options AS
 SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.formatted_value, o.space, true AS persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
   FROM (SELECT m.id * 8 + 6 AS host_id, m.id FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, m.id FROM nmsp.modem m) h
- CROSS JOIN nmsp.setting s
+ JOIN nmsp.setting s ON s.id
  CROSS JOIN LATERAL (VALUES
        (17, '4491', 'dhcp6'),
        (32, nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6), 'vendor-4491'),
@@ -218,3 +218,27 @@ DELETE FROM nmsp_kea.ipv6_reservation r
 INSERT INTO nmsp_kea.ipv6_reservation (host_id, address, prefix_len, type)
 SELECT d.host_id, d.address, d.prefix_len, d.type FROM nmsp_kea.due_reservation6 d
  WHERE NOT EXISTS (SELECT FROM nmsp_kea.ipv6_reservation r WHERE (r.host_id, r.type) = (d.host_id, d.type));
+
+-- rights ----------------------------------------------------------------------------------------
+
+CREATE OR REPLACE PROCEDURE nmsp_kea.grant_to(grantee regrole)
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    value text;
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA nmsp_kea TO %s', grantee);
+    EXECUTE format('GRANT SELECT ON nmsp_kea.schema_version, nmsp_kea.hosts, nmsp_kea.dhcp4_options, nmsp_kea.dhcp6_options, nmsp_kea.ipv6_reservations TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text) TO %s', grantee);
+    -- Kea names tables without a schema, prepares its statements once per connection, and only ever
+    -- looks a few rows up: no plan but one of index scans is right, whatever the statistics say.
+    FOREACH value IN ARRAY ARRAY['search_path TO nmsp_kea', 'plan_cache_mode TO force_generic_plan', 'jit TO off', 'enable_seqscan TO off',
+                                 'enable_hashjoin TO off', 'enable_mergejoin TO off', 'max_parallel_workers_per_gather TO 0'] LOOP
+        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET %s', grantee, current_database(), value);
+    END LOOP;
+END
+$fn$;
+REVOKE ALL ON PROCEDURE nmsp_kea.grant_to(regrole) FROM PUBLIC;
+COMMENT ON PROCEDURE nmsp_kea.grant_to(regrole) IS
+'Level kea of nmsp.grant_to: the role reads the views that Kea reads, and gets its search_path and planner settings for this database.';

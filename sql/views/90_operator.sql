@@ -28,13 +28,7 @@ BEGIN
         RETURN;
     END IF;
     IF level = 'kea' THEN
-        -- Kea names tables without a schema and prepares its statements once per connection.
-        EXECUTE format('GRANT USAGE ON SCHEMA nmsp_kea TO %s', grantee);
-        EXECUTE format('GRANT SELECT ON nmsp_kea.schema_version, nmsp_kea.hosts, nmsp_kea.dhcp4_options, nmsp_kea.dhcp6_options, nmsp_kea.ipv6_reservations TO %s', grantee);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text) TO %s', grantee);
-        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET search_path TO nmsp_kea', grantee, current_database());
-        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET plan_cache_mode TO force_generic_plan', grantee, current_database());
-        EXECUTE format('ALTER ROLE %s IN DATABASE %I SET jit TO off', grantee, current_database());
+        CALL nmsp_kea.grant_to(grantee);
         RETURN;
     END IF;
     IF level = 'radius' THEN

@@ -49,8 +49,9 @@ class Bed:
         self.session = stack.enter_context(self.isp.db.session())
 
     def _crowd(self):
-        """Rows that nobody feeds files from: Kea is to find its way among them."""
-        self.sql("SET session_replication_role = replica;"
+        """Rows among which Kea is to find its way; 100,000 files are not this story's business."""
+        self.sql("UPDATE nmsp_feed.target SET enabled = false WHERE feed = 'tftpd';"
+                 "SET session_replication_role = replica;"
                  "INSERT INTO nmsp.modem (mac, netgw_id, template_id, address) "
                  "SELECT lpad(to_hex(x'021000000000'::bigint + i), 12, '0')::macaddr, "
                  f"{self.cmts['cmts-1'].id}, {self.base}, "
@@ -215,28 +216,34 @@ def load(t, bed):
 def structure(t, bed):
     """A new pool is in service by config-set; leases stay, and the gap is short."""
     cmts = bed.cmts["cmts-1"]
-    probe_modem = modem.CableModem("02:10:00:00:20:01", cmts.relay)
-    probe = dhcp.Probe(probe_modem.client).start()
-    wait_until(lambda: len(probe.answered), lambda count: count > 20, 10, "answers")
-    bed.sql("INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router) "
-            f"VALUES ({cmts.id}, 'cm', '10.77.0.0/24', '10.77.0.10', '10.77.0.20', '10.77.0.1');"
-            f"UPDATE nmsp.modem SET address = '10.77.0.15' WHERE id = {bed.ids[SPARE]}")
-    begin = time.monotonic()
-    device = bed.isp.place(SPARE, cmts, timeout=0.1)
-    wait_until(lambda: device.client.discover().yiaddr, lambda got: got == "10.77.0.15", 20,
-               "an address of the new pool", interval=0)
-    t.diag(f"new pool in service {time.monotonic() - begin:.2f} s after its commit")
-    bed.isp.wait_in_step()
-    answers = len(probe.answered)
-    wait_until(lambda: len(probe.answered), lambda count: count > answers + 20, 10, "answers")
-    probe.stop()
-    t.ok(probe.longest_gap_ms() < 2000, "the network hardly waits for a new pool",
+    probe = dhcp.Probe(modem.CableModem("02:10:00:00:20:01", cmts.relay).client, 0.02).start()
+    try:
+        new_pool(t, bed, probe)
+    finally:
+        probe.stop()
+    t.ok(probe.longest_gap_ms() < 3000, "the network hardly waits for a new pool",
          probe.longest_gap_ms())
     t.diag(f"longest time between two answers: {probe.longest_gap_ms()} ms, "
            f"{len(bed.server.lease_lines())} lines of leases")
     t.is_(bed.isp.device(PUBLIC).client.renew().yiaddr, bed.isp.device(PUBLIC).result.address,
           "leases are kept")
     t.is_(bed.server.process.poll(), None, "Kea was not restarted")
+
+
+def new_pool(t, bed, probe):
+    cmts = bed.cmts["cmts-1"]
+    wait_until(lambda: len(probe.answered), lambda count: count > 20, 10, "answers")
+    bed.sql("INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router) "
+            f"VALUES ({cmts.id}, 'cm', '10.77.0.0/24', '10.77.0.10', '10.77.0.20', '10.77.0.1');"
+            f"UPDATE nmsp.modem SET address = '10.77.0.15' WHERE id = {bed.ids[SPARE]}")
+    begin = time.monotonic()
+    device = bed.isp.place(SPARE, cmts, timeout=0.2, tries=2)
+    wait_until(lambda: device.client.discover().yiaddr, lambda got: got == "10.77.0.15", 60,
+               "an address of the new pool")
+    t.diag(f"new pool in service {time.monotonic() - begin:.2f} s after its commit")
+    bed.isp.wait_in_step()
+    answers = len(probe.answered)
+    wait_until(lambda: len(probe.answered), lambda count: count > answers + 20, 10, "answers")
 
 
 def refused_structure(t, bed):
@@ -278,11 +285,13 @@ def outage(t, bed):
                        ("a DISCOVER", device.client.discover)):
         t.raises(dhcp.DhcpTimeout, call, f"the database is away: {what} is not answered, no NAK")
     probe = dhcp.Probe(modem.CableModem(PUBLIC, bed.cmts["cmts-1"].relay).client, 0.02).start()
-    bed.isp.db.start()
-    begin = time.monotonic()
-    wait_until(lambda: len(probe.answered), bool, 10, "Kea serves again", interval=0.005)
+    try:
+        bed.isp.db.start()
+        begin = time.monotonic()
+        wait_until(lambda: len(probe.answered), bool, 20, "Kea serves again", interval=0.005)
+    finally:
+        probe.stop()
     back = probe.answered[0] - begin
-    probe.stop()
     t.ok(back < 2.0, "Kea serves again within 2 s of the database", f"{back:.2f} s")
     t.diag(f"served again {back:.2f} s after the database was up")
     t.is_((device.client.renew().yiaddr, cpe.client.renew().yiaddr),

@@ -6,6 +6,7 @@
 The configuration is to name `kea4.control`, `kea4.leases` and, for cm_flexid, `kea.HOOK`.
 """
 
+import ipaddress
 import json
 import os
 import shutil
@@ -14,9 +15,12 @@ import socket
 import subprocess
 
 import daemons
-import isp as isps
+import isp as isps  # also puts tests/modem on the path
 import processes
 from cluster import literal
+from waiting import wait_until
+
+import dhcp6
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -149,10 +153,34 @@ class KeaIsp(isps.Isp):
     def wait_in_step(self, deadline=60.0):
         """Waits until every target is in step."""
         self.db.wait_for("SELECT string_agg(format('%s: %s, queue %s, error %s', feed, state, "
-                         "queue, error), '; ') FROM nmsp_feed.status WHERE state <> 'in step'",
+                         "queue, error), '; ') FROM nmsp_feed.status WHERE enabled AND state <> 'in step'",
                          lambda value: value is None, deadline)
 
     def trouble(self):
         """What a reader of a failed test wants to see."""
         logs = [f"-- {server.name}\n{server.tail(40)}" for server in self.kea.values()]
         return "\n".join(["-- server log", self.db.log_tail(25), *logs])
+
+    def add_ipv6(self, cmts, interface="up0"):
+        """IPv6 for a CMTS of `add_cmts`: pools, addresses in its namespace; returns the relay.
+
+        Pools: 2001:db8:n::/64 for modems, 2001:db8:10n::/64 and prefixes /56 of
+        2001:db8:n000::/40 for public CPEs, 2001:db8:20n::/64 for private ones.
+        """
+        number = cmts.number
+        for purpose, name, delegated in (("cm", f"{number}", None),
+                                         ("cpe_public", f"10{number}", f"2001:db8:{number}000::/40"),
+                                         ("cpe_private", f"20{number}", None)):
+            base = f"2001:db8:{name}::"
+            cmts.pools[f"{purpose}6"] = self.insert(
+                "pool", netgw_id=cmts.id, purpose=purpose, network=f"{base}/64",
+                range_start=f"{base}1:0", range_end=f"{base}1:ffff", router=f"{base}1",
+                delegated_prefix=delegated, delegated_length=56 if delegated else None)
+            cmts.networks[f"{purpose}6"] = ipaddress.ip_network(f"{base}/64")
+        space = self.net.cmts[cmts.relay.name]
+        self.net.server.ip("addr", "replace", f"{self.SERVER6}/64", "dev", self.net.interface, "nodad")
+        space.ip("addr", "replace", f"2001:db8:ffff::{number}1/64", "dev", interface, "nodad")
+        wait_until(lambda: space.ip("-6", "addr", "show", "dev", interface, "tentative"),
+                   lambda text: not text, 10, "IPv6 addresses in use")
+        return self.stack.enter_context(
+            dhcp6.Relay6(space.entered, interface, f"2001:db8:{number}::1"))

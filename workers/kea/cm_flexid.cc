@@ -113,6 +113,20 @@ modemOf(const Pkt6Ptr& query)
     return (Bytes());
 }
 
+// The client's own address, from the sources of Kea's "mac-sources" and in their order.
+HWAddrPtr
+clientOf(const Pkt6Ptr& query)
+{
+    for (uint32_t source : {HWAddr::HWADDR_SOURCE_CLIENT_ADDR_RELAY_OPTION,
+                            HWAddr::HWADDR_SOURCE_DOCSIS_MODEM, HWAddr::HWADDR_SOURCE_DUID}) {
+        HWAddrPtr address = query->getMAC(source);
+        if (address) {
+            return (address);
+        }
+    }
+    return (HWAddrPtr());
+}
+
 // Sets the identifier unless the client is the modem itself, or nobody knows its modem.
 void
 identify(CalloutHandle& handle, const Bytes& modem, const HWAddrPtr& client)
@@ -177,7 +191,7 @@ host6_identifier(CalloutHandle& handle)
     try {
         Pkt6Ptr query;
         handle.getArgument("query6", query);
-        identify(handle, modemOf(query), query->getMAC(HWAddr::HWADDR_SOURCE_ANY));
+        identify(handle, modemOf(query), clientOf(query));
     } catch (const std::exception&) {
         return (1);
     }
