@@ -13,6 +13,10 @@ BEGIN
         END IF;
         NEW.attempts := 0;
         NEW.next_attempt := NULL;
+        IF (SELECT f.mode FROM nmsp_feed.feed f WHERE f.name = NEW.feed) = 'record' THEN
+            -- Another server may be meant now: what it has must be asked.
+            NEW.check_requested := clock_timestamp();
+        END IF;
     END IF;
     NEW.snapshot := NULL;
     PERFORM nmsp_feed.wake();

@@ -9,6 +9,7 @@
 -- Names and zones end with a dot and are in lower case, as a zone transfer shows them.
 
 -- ---------------------------------------------------------------- names
+-- (in schema nmsp, since who reads nmsp.dns_record must be able to call them)
 
 CREATE OR REPLACE FUNCTION nmsp.reverse_name(address inet) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
@@ -38,55 +39,57 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION nmsp_feed.bind_network(text) IS 'Feed bind: the network of a reverse zone; null for another zone.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.bind_stable_label(hash bytea) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp.stable_label(hash bytea) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 RETURN (SELECT pg_catalog.string_agg(pg_catalog.substr('abcdefghijklmnopqrstuvwxyz234567', ((n.bits >> (25 - 5 * i)) & 31)::int + 1, 1), '' ORDER BY i)
           FROM (SELECT ('x' || encode(pg_catalog.substr(hash, 1, 4), 'hex'))::bit(32)::bigint >> 2) n(bits), pg_catalog.generate_series(0, 5) i);
-COMMENT ON FUNCTION nmsp_feed.bind_stable_label(bytea) IS 'Feed bind: the first 30 bits of a hash in base 32 (RFC 4648), in lower case.';
+COMMENT ON FUNCTION nmsp.stable_label(bytea) IS 'Stable name of a CPE: the first 30 bits of a hash in base 32 (RFC 4648), in lower case.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed._hmac_pad(key bytea, pad int) RETURNS bytea
+CREATE OR REPLACE FUNCTION nmsp.hmac_pad(key bytea, pad int) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 RETURN (SELECT pg_catalog.string_agg(pg_catalog.set_byte('\x00', 0, (CASE WHEN i < octet_length(key) THEN pg_catalog.get_byte(key, i) ELSE 0 END) # pad), ''::bytea ORDER BY i)
           FROM pg_catalog.generate_series(0, 63) i);
-COMMENT ON FUNCTION nmsp_feed._hmac_pad(bytea, int) IS 'A key of up to 64 bytes as HMAC with SHA-256 (RFC 2104) prepends it: pad 54 inside, 92 outside';
+COMMENT ON FUNCTION nmsp.hmac_pad(bytea, int) IS
+'A key of up to 64 bytes as HMAC with SHA-256 (RFC 2104) prepends it: hmac = sha256(hmac_pad(key, 92) || sha256(hmac_pad(key, 54) || data)).';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.bind_is_public(address inet) RETURNS boolean
+CREATE OR REPLACE FUNCTION nmsp.is_public(address inet) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
 RETURN NOT (address <<= '10.0.0.0/8' OR address <<= '172.16.0.0/12' OR address <<= '192.168.0.0/16' OR address <<= '100.64.0.0/10'
             OR address <<= 'fc00::/7' OR address <<= 'fe80::/10');
-COMMENT ON FUNCTION nmsp_feed.bind_is_public(inet) IS 'Feed bind: neither private (RFC 1918, 4193), nor shared (RFC 6598), nor link-local.';
+COMMENT ON FUNCTION nmsp.is_public(inet) IS 'Whether an address is neither private (RFC 1918, 4193), nor shared (RFC 6598), nor link-local.';
 
 -- ---------------------------------------------------------------- records
 
+-- (constants say their type, so that a restored dump has the same view)
 CREATE OR REPLACE VIEW nmsp_feed.bind_record AS
 WITH base AS MATERIALIZED (
     SELECT lower(s.domain_name) || '.' AS domain, s.dns_ttl AS ttl,
-           nmsp_feed._hmac_pad(x.cpe_name_key, 54) AS inner_pad, nmsp_feed._hmac_pad(x.cpe_name_key, 92) AS outer_pad
+           nmsp.hmac_pad(x.cpe_name_key, 54) AS inner_pad, nmsp.hmac_pad(x.cpe_name_key, 92) AS outer_pad
       FROM nmsp.setting s, nmsp.setting_secret x LIMIT 1) -- each has one row; the planner must know
 SELECT r.part, r.id, r.name, r.type, b.ttl, r.data, r.address
   FROM base b CROSS JOIN LATERAL (
-       SELECT 'cm-a' AS part, m.id, 'cm-' || m.id || '.' || b.domain AS name, 'A' AS type, host(m.address) AS data, NULL::inet AS address
+       SELECT 'cm-a'::text AS part, m.id, 'cm-' || m.id || '.' || b.domain AS name, 'A'::text AS type, host(m.address) AS data, NULL::inet AS address
          FROM nmsp.modem m WHERE m.address IS NOT NULL
        UNION ALL
-       SELECT 'cm-aaaa', m.id, 'cm-' || m.id || '.' || b.domain, 'AAAA', host(m.address6), NULL FROM nmsp.modem m WHERE m.address6 IS NOT NULL
+       SELECT 'cm-aaaa'::text, m.id, 'cm-' || m.id || '.' || b.domain, 'AAAA'::text, host(m.address6), NULL::inet FROM nmsp.modem m WHERE m.address6 IS NOT NULL
        UNION ALL
-       SELECT 'cm-ptr4', m.id, nmsp.reverse_name(m.address), 'PTR', 'cm-' || m.id || '.' || b.domain, m.address FROM nmsp.modem m WHERE m.address IS NOT NULL
+       SELECT 'cm-ptr4'::text, m.id, nmsp.reverse_name(m.address), 'PTR'::text, 'cm-' || m.id || '.' || b.domain, m.address FROM nmsp.modem m WHERE m.address IS NOT NULL
        UNION ALL
-       SELECT 'cm-ptr6', m.id, nmsp.reverse_name(m.address6), 'PTR', 'cm-' || m.id || '.' || b.domain, m.address6 FROM nmsp.modem m WHERE m.address6 IS NOT NULL
+       SELECT 'cm-ptr6'::text, m.id, nmsp.reverse_name(m.address6), 'PTR'::text, 'cm-' || m.id || '.' || b.domain, m.address6 FROM nmsp.modem m WHERE m.address6 IS NOT NULL
        UNION ALL
-       SELECT 'ep-a', e.id, lower(e.name) || '.cpe.' || b.domain, 'A', host(e.address), NULL FROM nmsp.endpoint e WHERE e.address IS NOT NULL
+       SELECT 'ep-a'::text, e.id, lower(e.name) || '.cpe.' || b.domain, 'A'::text, host(e.address), NULL::inet FROM nmsp.endpoint e WHERE e.address IS NOT NULL
        UNION ALL
-       SELECT 'ep-aaaa', e.id, lower(e.name) || '.cpe.' || b.domain, 'AAAA', host(e.address6), NULL FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
+       SELECT 'ep-aaaa'::text, e.id, lower(e.name) || '.cpe.' || b.domain, 'AAAA'::text, host(e.address6), NULL::inet FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
        UNION ALL
-       SELECT 'ep-ptr4', e.id, nmsp.reverse_name(e.address), 'PTR', lower(e.name) || '.cpe.' || b.domain, e.address FROM nmsp.endpoint e WHERE e.address IS NOT NULL
+       SELECT 'ep-ptr4'::text, e.id, nmsp.reverse_name(e.address), 'PTR'::text, lower(e.name) || '.cpe.' || b.domain, e.address FROM nmsp.endpoint e WHERE e.address IS NOT NULL
        UNION ALL
-       SELECT 'ep-ptr6', e.id, nmsp.reverse_name(e.address6), 'PTR', lower(e.name) || '.cpe.' || b.domain, e.address6 FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
+       SELECT 'ep-ptr6'::text, e.id, nmsp.reverse_name(e.address6), 'PTR'::text, lower(e.name) || '.cpe.' || b.domain, e.address6 FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
        UNION ALL
        SELECT CASE family(a.address) WHEN 4 THEN 'mac-a' ELSE 'mac-aaaa' END, e.id,
-              nmsp_feed.bind_stable_label(sha256(b.outer_pad || sha256(b.inner_pad || macaddr_send(e.mac)))) || '.cpe.' || b.domain,
-              CASE family(a.address) WHEN 4 THEN 'A' ELSE 'AAAA' END, host(a.address), NULL
+              nmsp.stable_label(sha256(b.outer_pad || sha256(b.inner_pad || macaddr_send(e.mac)))) || '.cpe.' || b.domain,
+              CASE family(a.address) WHEN 4 THEN 'A' ELSE 'AAAA' END, host(a.address), NULL::inet
          FROM nmsp.endpoint e CROSS JOIN LATERAL (VALUES (e.address), (e.address6)) a(address)
-        WHERE b.inner_pad IS NOT NULL AND e.mac IS NOT NULL AND nmsp_feed.bind_is_public(a.address)) r;
+        WHERE b.inner_pad IS NOT NULL AND e.mac IS NOT NULL AND nmsp.is_public(a.address)) r;
 COMMENT ON VIEW nmsp_feed.bind_record IS 'Feed bind: the record sets that should exist, with the artifact each one is';
 COMMENT ON COLUMN nmsp_feed.bind_record.part IS 'Part of the artifact: device and type of record';
 COMMENT ON COLUMN nmsp_feed.bind_record.id IS 'Id of the artifact: modem (cm-) or endpoint';

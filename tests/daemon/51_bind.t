@@ -152,7 +152,7 @@ def latency(t, bed):
             session.run(f"UPDATE nmsp.modem SET address = '{address}' WHERE id = 1")
             wait_until(lambda: bed.ask("cm-1"), lambda got, want=address: got == [want], 10, address, interval=0.001)
             times.append((time.perf_counter() - begin) * 1000)
-    bed.settled()
+            bed.settled()
     times = sorted(times[5:])
     t.diag(f"commit to served: p50 {statistics.median(times):.1f} ms, p95 {times[int(len(times) * .95)]:.1f} ms")
     t.ok(statistics.median(times) < 1000, "a committed change is served at once", times)
@@ -318,12 +318,34 @@ def new_domain(t, bed):
     t.is_([bed.zone_is_right(), bed.value("SELECT count(*) FROM nmsp_feed.artifact")], [[], "0"], "without modems the zones are empty")
 
 
+def another_server(t, bed):
+    """The target's settings name another server, which has nothing yet."""
+    bed.sql("UPDATE nmsp.pool SET active = true")
+    bed.sql("INSERT INTO nmsp.modem (mac, netgw_id, template_id, address) VALUES ('02:00:00:00:00:04', 1, 1, '10.1.4.4')")
+    bed.settled()
+    folder = os.path.join(bed.named.folder, "second")
+    os.mkdir(folder, 0o755)
+    bed.sql(f"UPDATE nmsp_feed.target SET settings = settings || jsonb_build_object('port', 5353, 'folder', {literal(folder)})")
+    bed.failed("connection refused")
+    files = dict(bed.db.query("SELECT file, content FROM nmsp_feed.bind_zones()"))
+    first = bed.named
+    bed.named = binds.Named(bed.net.server, folder, first.address, 5353)
+    bed.named.probe = DOMAIN
+    try:
+        bed.named.configure(bed.key, files.pop("named.conf"), files.items()).start()
+        bed.settled()
+        t.is_(bed.zone_is_right(), [], "a target that moves to another server fills it")
+    finally:
+        bed.named.stop()
+        bed.named = first
+
+
 def story(t, stack):
     tap.require(netns.available() or binds.missing() or cluster.missing())
     processes.adopt_orphans()
     bed = Bed(stack)
     try:
-        for part in (begins, latency, many, endpoints, restarts, by_hand, refused, wrong_key, new_domain):
+        for part in (begins, latency, many, endpoints, restarts, by_hand, refused, wrong_key, new_domain, another_server):
             part(t, bed)
     except BaseException:
         t.diag(bed.db.log_tail(25))

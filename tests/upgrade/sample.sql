@@ -24,6 +24,7 @@ INSERT INTO nmsp_feed.target (feed, name, root) VALUES ('tftpd', 'main', '/srv/t
 INSERT INTO nmsp_feed.artifact (target_id, part, id, path, sha256, size, error) SELECT 1, 'cm', id, 'cm/cm-' || id || '.cfg', '\x00', 1, CASE WHEN id = 3 THEN 'bad' END FROM nmsp.modem;
 INSERT INTO nmsp_feed.bulk (target_id, cause, ids, done) VALUES (1, 'modem', '{1,2,3}', 1);
 INSERT INTO nmsp_feed.gone VALUES (1, 'cm/cm-99.cfg', '2030-01-01');
+INSERT INTO nmsp_feed.seen VALUES (1, 'cm-1.example.net. A', '3600 10.0.0.1', true);
 INSERT INTO nmsp.mib_object (name, module, oid, type, access, ranges, enums, index_columns, index_implied) VALUES
     ('acmeMode', 'ACME-MIB', '1.3.6.1.4.1.99999.1', 'INTEGER', 'read-write', NULL, '{"slow": 1, "fast": 2}', NULL, false),
     ('acmeEntry', 'ACME-MIB', '1.3.6.1.4.1.99999.2.1', NULL, 'not-accessible', NULL, NULL, '{acmeName}', true),
