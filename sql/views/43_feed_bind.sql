@@ -246,7 +246,7 @@ AS $fn$
 DECLARE
     domain text := (SELECT replace(lower(s.domain_name), '.', '\.') || '\.' FROM nmsp.setting s);
     -- Names that only we make; what else is in these zones is the operator's own.
-    ours text := format('^(cm-\d+|[^.]+\.cpe)\.%s$', domain);
+    ours text := format('^(?:cm-\d+|[^.]+\.cpe)\.%s$', domain);
     missing text;
 BEGIN
     IF output IS NULL THEN
@@ -261,16 +261,15 @@ BEGIN
         END IF;
         RETURN;
     END IF;
+    -- Name, ttl, class, type, data; the data of these types has no spaces that matter.
     RETURN QUERY
-        SELECT CASE WHEN r.m IS NULL THEN ';' ELSE lower(r.m[1]) || ' ' || r.m[3] END,
-               CASE WHEN r.m IS NULL THEN r.line
-                    ELSE r.m[2] || ' ' || CASE r.m[3] WHEN 'AAAA' THEN host(r.m[4]::inet) WHEN 'PTR' THEN lower(r.m[4]) WHEN 'CNAME' THEN lower(r.m[4]) ELSE r.m[4] END
-               END,
-               CASE r.m[3] WHEN 'PTR' THEN lower(r.m[4]) ~ ours WHEN 'A' THEN lower(r.m[1]) ~ ours WHEN 'AAAA' THEN lower(r.m[1]) ~ ours
-                           WHEN 'CNAME' THEN lower(r.m[1]) ~ ours ELSE false END
-          FROM (SELECT line, regexp_match(line, '^(\S+)\s+(\d+)\s+IN\s+(\S+)\s+(.*?)\s*$') AS m
-                  FROM string_to_table(output, E'\n') line WHERE line <> '') r
-         WHERE r.m IS NOT NULL OR r.line LIKE ';%';
+        SELECT r.name || ' ' || r.type, r.ttl || ' ' || r.data, CASE r.type WHEN 'SOA' THEN false WHEN 'PTR' THEN r.data ~ ours ELSE r.name ~ ours END
+          FROM (SELECT lower(f[1]) AS name, f[2] AS ttl, f[4] AS type,
+                       CASE f[4] WHEN 'A' THEN f[5] WHEN 'AAAA' THEN host(f[5]::inet) ELSE lower(f[5]) END AS data
+                  FROM string_to_table(output, E'\n') line, string_to_array(regexp_replace(line, '\s+', ' ', 'g'), ' ') f
+                 WHERE f[3] = 'IN' AND f[4] IN ('A', 'AAAA', 'PTR', 'CNAME', 'SOA') AND line NOT LIKE ';%') r
+        UNION ALL
+        SELECT ';', line, false FROM string_to_table(output, E'\n') line WHERE line LIKE ';%';
 END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed.bind_seen(bigint, text) IS
