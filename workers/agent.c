@@ -1,12 +1,14 @@
 /*
  * agent.c: nmsp-agent, the process beside the database that the network talks to:
  *   nmsp-agent -c FILE        serves downloads (TFTP), time (RFC 868) and dhcpd's look-up
+ *   nmsp-agent -f -c FILE     feeds daemons on this machine, as the server's feeder does on its own
  *   nmsp-agent -t -c FILE     checks the configuration file only
  *
  * SIGTERM and SIGINT end it, SIGHUP reads the file again (listening addresses, sockets and user
  * stay as they are until a restart).
  */
 #include "workers/serve/serve.h"
+#include "workers/store_libpq.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -23,6 +25,8 @@
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FEED_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 typedef struct agent {
     const char *file;
@@ -63,9 +67,10 @@ agent_log(agent_level level, const char *format, ...)
 static int
 usage(void)
 {
-    fprintf(stderr, "usage: nmsp-agent [-t] -c FILE\n"
+    fprintf(stderr, "usage: nmsp-agent [-f|-t] -c FILE\n"
                     "  -c FILE  configuration file\n"
-                    "  -t       only check it\n");
+                    "  -f       feed daemons on this machine instead of serving\n"
+                    "  -t       only check the file\n");
     return 2;
 }
 
@@ -187,17 +192,38 @@ serve(agent *a)
     return 0;
 }
 
+/* The feed engine. It may run as any user, root too: whoever may write the targets' folders and run
+ * the commands. Nothing from the network comes near it. */
+static int
+feed(agent *a)
+{
+    if (a->c.feed_agent[0] == '\0' ||
+        strspn(a->c.feed_agent, FEED_NAME) != strlen(a->c.feed_agent)) {
+        agent_log(AGENT_ERROR,
+                  "\"feed_agent\" must be a name of letters, digits, '_' and '-': targets "
+                  "with this name in their settings are served");
+        return 1;
+    }
+    agent_log(AGENT_INFO, "feeder of the targets of \"%s\" runs", a->c.feed_agent);
+    feed_run(store_libpq(a->file, &a->c));
+    agent_log(AGENT_INFO, "feeder ends");
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
     static agent a;
     char error[600];
     bool check = false;
+    bool feeder = false;
     int option;
 
-    while ((option = getopt(argc, argv, "c:t")) != -1) {
+    while ((option = getopt(argc, argv, "c:ft")) != -1) {
         if (option == 'c')
             a.file = optarg;
+        else if (option == 'f')
+            feeder = true;
         else if (option == 't')
             check = true;
         else
@@ -215,5 +241,5 @@ main(int argc, char **argv)
     with_debug = a.c.debug;
     if (to_syslog)
         openlog("nmsp-agent", LOG_PID, LOG_DAEMON);
-    return serve(&a);
+    return feeder ? feed(&a) : serve(&a);
 }

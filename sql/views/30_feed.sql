@@ -75,10 +75,13 @@ BEGIN ATOMIC
            SELECT t.next_attempt > clock_timestamp()
                   AND NOT (w.newer AND t.attempted_at < clock_timestamp() - interval '1 s') AS blocked) x
      WHERE t.enabled
+       -- the server's own feeder has no name; an agent says its own when it connects
+       AND coalesce(t.settings ->> 'agent', '') = coalesce(current_setting('nmsp_feed.agent', true), '')
      ORDER BY f.rank, t.id;
 END;
 COMMENT ON FUNCTION nmsp_feed.targets() IS
-    'For the feeder: the targets in order of rank and when there is something to do (wait_ms: 0 = now, null = nothing in sight)';
+    'For the feeder: its targets in order of rank and when there is something to do (wait_ms: 0 = now, null = nothing in sight). '
+    'A target whose settings name an agent is that agent''s (nmsp-agent -f), the others are the server''s own';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._keys(p_function text, p_target bigint, p_cause text, p_ids bigint[],
                                            p_after_part text, p_after_id bigint, p_max integer)
