@@ -103,22 +103,28 @@ COMMENT ON FUNCTION nmsp_kea.subnet(nmsp.pool) IS 'The subnet4 or subnet6 of a p
 CREATE OR REPLACE FUNCTION nmsp_kea.shared_networks(version int) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT pg_catalog.jsonb_agg(n.network ORDER BY n.id)
-      FROM (SELECT g.id, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-                'name', g.name,
-                'relay', CASE WHEN count(p.router) > 0 THEN pg_catalog.jsonb_build_object('ip-addresses', pg_catalog.jsonb_agg(host(p.router) ORDER BY p.router)
-                                                                                                  FILTER (WHERE p.router IS NOT NULL)) END,
-                'subnet' || version, pg_catalog.jsonb_agg(nmsp_kea.subnet(p) ORDER BY p.purpose <> 'cm', p.network))) AS network
+    -- One per gateway and kind of client, not one per gateway: Kea looks a client up in each subnet of
+    -- its shared network, or, where these are many, asks for all hosts of the client with all options
+    -- of both IP versions. The guards of the subnets lead each client to its own.
+    SELECT pg_catalog.jsonb_agg(n.network ORDER BY n.id, n.kind)
+      FROM (SELECT g.id, pg_catalog.split_part(p.purpose, '_', 1) AS kind, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+                'name', g.name || '/' || pg_catalog.split_part(p.purpose, '_', 1),
+                'relay', (SELECT pg_catalog.jsonb_build_object('ip-addresses', pg_catalog.jsonb_agg(host(r.router) ORDER BY r.router))
+                            FROM nmsp.pool r WHERE r.netgw_id = g.id AND pg_catalog.family(r.router) = version HAVING count(*) > 0),
+                'subnet' || version, pg_catalog.jsonb_agg(nmsp_kea.subnet(p) ORDER BY p.network))) AS network
               FROM nmsp.netgw g JOIN nmsp.pool p ON p.netgw_id = g.id
-             WHERE pg_catalog.family(p.network) = version GROUP BY g.id) n;
+             WHERE pg_catalog.family(p.network) = version GROUP BY g.id, pg_catalog.split_part(p.purpose, '_', 1)) n;
 END;
-COMMENT ON FUNCTION nmsp_kea.shared_networks(int) IS 'shared-networks of Kea''s configuration for IP version 4 or 6: one per gateway, found by the router addresses of its pools (giaddr, link-address).';
+COMMENT ON FUNCTION nmsp_kea.shared_networks(int) IS 'shared-networks of Kea''s configuration for IP version 4 or 6: per gateway one for each kind of client (cm, mta, cpe, stb), found by the router addresses of the gateway''s pools (giaddr, link-address).';
 
 CREATE OR REPLACE FUNCTION nmsp_kea.server(version int, settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- on-fail: without the database Kea is silent and comes back by itself. serve-retry-continue
     -- would serve on without reservations and refuse renewals.
+    -- multi-threading: one worker beside the thread that receives. With several, Kea 2.2 counts a loss of
+    -- the database once per connection but its return only once, and stays silent for good when it
+    -- was busy in that moment. Without a worker it does not see the loss while packets keep coming.
     -- reservations-out-of-pool: false, because fixed addresses may lie in the ranges.
     SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
         'interfaces-config', pg_catalog.jsonb_build_object('interfaces', coalesce(settings -> 'interfaces', '["*"]'))
@@ -132,7 +138,7 @@ BEGIN ATOMIC
                 'host', '/var/run/postgresql', 'name', current_database(), 'user', 'kea')
             || coalesce(settings -> 'database', '{}'),
         'multi-threading', pg_catalog.jsonb_build_object('enable-multi-threading', true,
-            'thread-pool-size', coalesce((settings ->> 'threads')::int, 4), 'packet-queue-size', 64),
+            'thread-pool-size', coalesce((settings ->> 'threads')::int, 1), 'packet-queue-size', 64),
         'hooks-libraries', CASE WHEN coalesce(settings ->> 'hook', '-') <> '' THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('library',
             coalesce(settings ->> 'hook', '/usr/lib/x86_64-linux-gnu/kea/hooks/libnmsp_cm_flexid.so'))) END,
         'host-reservation-identifiers', pg_catalog.jsonb_build_array('flex-id', 'hw-address'),

@@ -4,12 +4,14 @@
 Modems and CPEs by their modem, fixed addresses, contracts that change, structure that changes
 without a restart, and a database that goes away: silence, never a NAK."""
 
+import collections
 import concurrent.futures
 import json
 import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -298,12 +300,70 @@ def outage(t, bed):
           (device.result.address, cpe.result.address), "the renewals are answered now")
 
 
+class Storm:
+    """Clients that renew without pause, each in a thread; counts what they hear."""
+
+    def __init__(self, devices):
+        self.heard = collections.Counter()
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._run, args=(device, number), daemon=True)
+                        for number, device in enumerate(devices)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, device, number):
+        device.client.timeout, device.client.tries = 0.05, 1
+        while not self.over.is_set():
+            try:
+                (device.client.renew if number % 2 else device.client.rebind)()
+                self.heard["ACK"] += 1
+            except dhcp.DhcpNak:
+                self.heard["NAK"] += 1
+            except dhcp.DhcpTimeout:
+                self.heard["silence"] += 1
+
+    def wait_acks(self, deadline=15.0):
+        """Waits until 20 more renewals were answered."""
+        before = self.heard["ACK"]
+        wait_until(lambda: self.heard["ACK"], lambda acks: acks > before + 20, deadline, "renewals")
+
+    def stop(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def outages_under_load(t, bed):
+    """The same while a dozen clients renew all the time, four times, by stop and by crash."""
+    bed.sql(f"UPDATE nmsp.modem SET address = '10.1.0.5' WHERE id = {bed.ids[PRIVATE]}")
+    macs = MACS["cmts-1"]
+    devices = [bed.isp.place(mac, bed.cmts["cmts-1"]) for mac in macs]
+    devices += [bed.cpe("0a:00:00:05" + mac[11:], mac) for mac in macs]
+    for device in devices:
+        device.client.acquire()
+    storm, back = Storm(devices), 0
+    try:
+        storm.wait_acks()
+        for mode in ("fast", "immediate") * 2:
+            bed.isp.db.stop(mode)
+            silence = storm.heard["silence"]
+            wait_until(lambda: storm.heard["silence"], lambda now: now > silence + 100, 20, "silence")
+            bed.isp.db.start()
+            storm.wait_acks()
+            back += 1
+    finally:
+        storm.stop()
+    t.is_(back, 4, "the database went away under load four times: Kea was back each time")
+    t.is_(storm.heard["NAK"], 0, "and refused nobody")
+    t.diag(f"renewals: {dict(storm.heard)}")
+
+
 def story(t, stack):
     tap.require(isps.missing() or kea.missing())
     bed = Bed(stack)
     try:
         for part in (modems_boot, strangers, contracts, endpoints, changes, load, structure,
-                     refused_structure, outage):
+                     refused_structure, outage, outages_under_load):
             part(t, bed)
     except BaseException:
         t.diag(bed.isp.trouble())

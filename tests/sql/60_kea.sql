@@ -163,22 +163,25 @@ SELECT pg_temp.indexed(pg_temp.by6('h.host_id = (SELECT host_id FROM nmsp_kea.ip
 -- configuration ---------------------------------------------------------------------------------
 
 CREATE TEMP VIEW c4 AS SELECT nmsp_kea.dhcp4_config() -> 'Dhcp4' AS c;
+CREATE TEMP VIEW s4 AS SELECT n ->> 'name' AS network, n -> 'relay' -> 'ip-addresses' AS relay, s FROM c4, jsonb_array_elements(c -> 'shared-networks') n, jsonb_array_elements(n -> 'subnet4') s;
 CREATE TEMP VIEW c6 AS SELECT nmsp_kea.dhcp6_config() -> 'Dhcp6' AS c;
 SELECT is((SELECT c -> 'hosts-database' FROM c4), jsonb_build_object('type', 'postgresql', 'name', current_database(), 'user', 'kea', 'host', '/var/run/postgresql',
     'readonly', true, 'on-fail', 'stop-retry-exit', 'max-reconnect-tries', 1000000, 'reconnect-wait-time', 1000), 'how Kea reaches the database');
 SELECT is((SELECT c - 'x' @> '{"early-global-reservations-lookup": true, "reservations-global": true, "reservations-in-subnet": true, "reservations-out-of-pool": false,
     "store-extended-info": true, "host-reservation-identifiers": ["flex-id", "hw-address"]}' FROM c4), true, 'how it looks hosts up');
-SELECT is((SELECT c -> 'shared-networks' -> 0 -> 'relay' -> 'ip-addresses' FROM c4), '["10.1.0.1", "100.64.0.1", "203.0.113.1"]', 'a gateway is found by its routers');
-SELECT is((SELECT c -> 'shared-networks' -> 1 ? 'relay' FROM c4), true, 'one with one router too');
-SELECT is((SELECT s FROM c4, jsonb_array_elements(c #> '{shared-networks,0,subnet4}') s WHERE s ->> 'subnet' = '203.0.113.0/24'),
+SELECT results_eq('SELECT network, s ->> ''subnet'' FROM s4', $$VALUES ('one/cm', '10.1.0.0/16'), ('one/cpe', '100.64.0.0/16'), ('one/cpe', '203.0.113.0/24'),
+    ('one/stb', '10.9.0.0/24'), ('two/cm', '10.2.0.0/16'), ('two/cpe', '100.65.0.0/16')$$, 'a shared network per gateway and kind of client');
+SELECT results_eq('SELECT DISTINCT left(network, 3), relay FROM s4 ORDER BY 1', $$VALUES ('one', '["10.1.0.1", "100.64.0.1", "203.0.113.1"]'::jsonb), ('two', '["100.65.0.1"]')$$,
+    'found by all routers of the gateway');
+SELECT is((SELECT s FROM s4 WHERE s ->> 'subnet' = '203.0.113.0/24'),
     jsonb_build_object('id', pg_temp.pool('203.0.113.0/24'), 'subnet', '203.0.113.0/24', 'client-class', 'cpe',
         'pools', '[{"pool": "203.0.113.10 - 203.0.113.250", "client-class": "cpe-public"}]'::jsonb, 'option-data', '[{"name": "routers", "data": "203.0.113.1"}]'::jsonb),
     'a subnet');
-SELECT is((SELECT s - 'id' FROM c4, jsonb_array_elements(c #> '{shared-networks,1,subnet4}') s WHERE s ->> 'subnet' = '10.2.0.0/16'),
+SELECT is((SELECT s - 'id' FROM s4 WHERE s ->> 'subnet' = '10.2.0.0/16'),
     '{"subnet": "10.2.0.0/16", "client-class": "cm"}', 'one without range and router: no empty list in it');
-SELECT is((SELECT s -> 'client-class' FROM c4, jsonb_array_elements(c #> '{shared-networks,1,subnet4}') s WHERE s ->> 'subnet' = '100.65.0.0/16'), '"nobody"',
+SELECT is((SELECT s -> 'client-class' FROM s4 WHERE s ->> 'subnet' = '100.65.0.0/16'), '"nobody"',
     'one that is not active');
-SELECT is((SELECT s -> 'pd-pools' FROM c6, jsonb_array_elements(c #> '{shared-networks,0,subnet6}') s WHERE s ->> 'subnet' = '2001:db8:2::/64'),
+SELECT is((SELECT s -> 'pd-pools' FROM c6, jsonb_array_elements(c -> 'shared-networks') n, jsonb_array_elements(n -> 'subnet6') s WHERE s ->> 'subnet' = '2001:db8:2::/64'),
     '[{"prefix": "2001:db8:8000::", "prefix-len": 40, "delegated-len": 56, "client-class": "cpe-public"}]', 'delegated prefixes');
 SELECT is((SELECT t ->> 'test' FROM c4, jsonb_array_elements(c -> 'client-classes') t WHERE t ->> 'name' LIKE 'settop-%'),
     'substring(option[60].hex,0,7) == 0x626f78202231' || '22', 'set-top boxes by option 60, quotes and all');

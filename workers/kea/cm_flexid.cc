@@ -8,6 +8,8 @@
 // directly, without option 82; then it is what the lease was given with (store-extended-info).
 // DHCPv6: sub-option 1026 (CableLabs device id, enterprise 4491) of the outermost relay that has
 // one, or six bytes of option 37 (remote-id).
+//
+// And no client is refused (NAK) because the database went away.
 #include <config.h>
 
 #include <asiolink/io_address.h>
@@ -19,6 +21,7 @@
 #include <dhcp/pkt4.h>
 #include <dhcp/pkt6.h>
 #include <dhcpsrv/host.h>
+#include <dhcpsrv/host_mgr.h>
 #include <dhcpsrv/lease_mgr_factory.h>
 #include <hooks/hooks.h>
 #include <util/strutil.h>
@@ -127,18 +130,38 @@ clientOf(const Pkt6Ptr& query)
     return (HWAddrPtr());
 }
 
-// Sets the identifier unless the client is the modem itself, or nobody knows its modem.
-void
-identify(CalloutHandle& handle, const Bytes& modem, const HWAddrPtr& client)
+// The identifier of who is behind a modem; empty when the client is the modem itself, or nobody
+// knows its modem.
+Bytes
+identifierOf(const Bytes& modem, const HWAddrPtr& client)
 {
     if (modem.size() != MAC_SIZE || (client && client->hwaddr_ == modem)) {
-        return;
+        return (Bytes());
     }
-    Host::IdentifierType type = Host::IDENT_FLEX;
     Bytes id(1 + MAC_SIZE, 'C');
     std::copy(modem.begin(), modem.end(), id.begin() + 1);
-    handle.setArgument("id_type", type);
-    handle.setArgument("id_value", id);
+    return (id);
+}
+
+void
+identify(CalloutHandle& handle, const Bytes& id)
+{
+    if (!id.empty()) {
+        Host::IdentifierType type = Host::IDENT_FLEX;
+        handle.setArgument("id_type", type);
+        handle.setArgument("id_value", id);
+    }
+}
+
+// True when the client's host can be found at this moment; throws when the database is away.
+bool
+isFound(const Pkt4Ptr& query)
+{
+    const Bytes& mac = query->getHWAddr()->hwaddr_;
+    Bytes id = identifierOf(modemOf(query), query->getHWAddr());
+    HostMgr& hosts = HostMgr::instance();
+    return ((!id.empty() && hosts.get4(SUBNET_ID_GLOBAL, Host::IDENT_FLEX, &id[0], id.size())) ||
+            (!mac.empty() && hosts.get4(SUBNET_ID_GLOBAL, Host::IDENT_HWADDR, &mac[0], mac.size())));
 }
 
 } // namespace
@@ -177,11 +200,30 @@ host4_identifier(CalloutHandle& handle)
         Pkt4Ptr query;
         handle.getArgument("query4", query);
         if (query->getHWAddr()) {
-            identify(handle, modemOf(query), query->getHWAddr());
+            identify(handle, identifierOf(modemOf(query), query->getHWAddr()));
         }
     } catch (const std::exception&) {
         return (1);
     }
+    return (0);
+}
+
+// A NAK takes a client down, so it must be the database's word. Kea makes one too when it loses the
+// database between two look-ups for the same packet.
+int
+pkt4_send(CalloutHandle& handle)
+{
+    try {
+        Pkt4Ptr query, response;
+        handle.getArgument("query4", query);
+        handle.getArgument("response4", response);
+        if (response->getType() != DHCPNAK || (query->getHWAddr() && isFound(query))) {
+            return (0);
+        }
+    } catch (const std::exception&) {
+        // away
+    }
+    handle.setStatus(CalloutHandle::NEXT_STEP_DROP);
     return (0);
 }
 
@@ -191,7 +233,7 @@ host6_identifier(CalloutHandle& handle)
     try {
         Pkt6Ptr query;
         handle.getArgument("query6", query);
-        identify(handle, modemOf(query), clientOf(query));
+        identify(handle, identifierOf(modemOf(query), clientOf(query)));
     } catch (const std::exception&) {
         return (1);
     }
