@@ -41,3 +41,7 @@ SELECT 's' || g, 'u' || g, 'user-' || g, '10.0.0.9', now() - interval '3 days', 
 DO 'BEGIN PERFORM nmsp_radius.archive_sessions(now(), 10); PERFORM nmsp_radius.lease_address(''cpe_private'', ''10.0.0.9'', ''k'', ''user-1'', '''', '''', 3600); END';
 INSERT INTO nmsp_radius.radpostauth (username, reply) VALUES ('user-1', 'Access-Accept');
 INSERT INTO nmsp_radius.nasreload VALUES ('10.0.0.9', now());
+INSERT INTO nmsp.download (at, agent, source, path, result, modem_id, netgw_id, bytes, duration_ms, sha256)
+SELECT at, 'agent-1', '10.1.0.10', 'cm/cm-1.cfg', 'served', 1, 1, 104, 1.5, '\x01'
+  FROM (SELECT now() + g * interval '7 days' FROM generate_series(0, 2) g UNION ALL SELECT now() + interval '1 year') x(at); -- each partition, and none
+INSERT INTO nmsp.modem_download (modem_id, at, netgw_id, source, sha256, config_sha256) VALUES (1, now(), 1, '10.1.0.10', '\x01', '\x02');
