@@ -200,7 +200,7 @@ BEGIN
     RETURN r;
 END
 $fn$;
-INSERT INTO rendered SELECT r.* FROM generate_series(1, 400) n,
+INSERT INTO rendered SELECT r.* FROM generate_series(1, 900) n,
     pg_temp.render(n, :gateway, (ARRAY['1', 'noc', '/', 'MaxCPE', 'ff', '*', '', 'a;b'])[1 + n % 8]) r;
 SET LOCAL session_replication_role = origin;
 

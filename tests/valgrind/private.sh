@@ -26,6 +26,7 @@ make_private() {
     done
     find "$work/src" -name '*.o' -delete
     # Not the optimiser's view of the code, but the lines it was written in.
-    make -s -C "$work/src" -j"$(nproc)" WERROR=-Werror PROFILE="$1"
+    # No -Werror: with a sanitizer's checks between them, gcc sees null pointers that cannot be.
+    make -s -C "$work/src" -j"$(nproc)" PROFILE="$1"
     make -s -C "$work/src" install PROFILE="$1" >/dev/null
 }

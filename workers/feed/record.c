@@ -310,7 +310,8 @@ read_daemon(const feed_daemon *daemon, feed_check *check, char *error, size_t er
 static feed_status
 look_at_piece(const feed_daemon *daemon, feed_check *check, char *error, size_t error_size)
 {
-    const char *text = check->seen.data + check->seen_at;
+    /* A daemon that has nothing leaves no text at all. */
+    const char *text = check->seen.data == NULL ? "" : check->seen.data + check->seen_at;
     size_t len = check->seen.len - check->seen_at;
     feed_value params[3] = {{daemon->target, strlen(daemon->target)}};
     const char *first = check->seen_at == 0 ? "true" : "false";
