@@ -15,7 +15,7 @@ RESET session_replication_role;
 
 CREATE SCHEMA bench;
 CREATE FUNCTION bench.digests(files bytea[], secret text, count bigint, way text) RETURNS float8
-    LANGUAGE c STRICT PARALLEL SAFE AS :'library', 'bench_digests';
+    LANGUAGE c STRICT PARALLEL SAFE COST 100000 AS :'library', 'bench_digests';
 
 -- The default template as one text, expanded, and what becomes of it.
 CREATE TABLE bench.input AS
