@@ -8,6 +8,13 @@
 
 #include "symbol.h"
 
+/* Is the text (not zero-terminated, any bytes) this name? */
+static inline bool docsis_name_is(const char *name, const char *text, size_t length)
+{
+    return strlen(name) == length && memcmp(name, text, length) == 0;
+}
+
+
 #define DOCSIS_CODE_CM_MIC      6
 #define DOCSIS_CODE_CMTS_MIC    7
 #define DOCSIS_CODE_VARBIND     11
@@ -177,6 +184,8 @@ bool docsis_put_value(docsis_buffer *out, const docsis_tlv *tlv,
 int docsis_utf8_length(const uint8_t *p, size_t available);
 /* Valid UTF-8 without control characters? */
 bool docsis_is_plain_text(const uint8_t *bytes, size_t length);
+/* The language's word for a varbind's type; as_string: of the two for octet strings, String. */
+const char *docsis_tag_keyword(uint8_t tag, bool as_string);
 /* "..." when that form carries the bytes (and they are ASCII, if so wished), else E"...". */
 bool docsis_put_quoted(docsis_buffer *out, const uint8_t *bytes, size_t length, bool ascii);
 

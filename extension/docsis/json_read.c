@@ -151,6 +151,20 @@ static const char *json_number(json_reader *r, const char *p)
     return p;
 }
 
+/* A member's key and colon at p; returns where its value begins, or NULL. */
+static const char *member_key(json_reader *r, const char *p, docsis_token *key)
+{
+    p = json_string(r, p, key);
+    if (p == NULL)
+        return NULL;
+    p = blanks(r, p);
+    if (p == r->end || *p != ':') {
+        bad_json(r, p, "\":\"");
+        return NULL;
+    }
+    return blanks(r, p + 1);
+}
+
 static const char *skip_value(json_reader *r, const char *p, int depth);
 
 static const char *skip_members(json_reader *r, const char *p, int depth)
@@ -164,15 +178,9 @@ static const char *skip_members(json_reader *r, const char *p, int depth)
         return p + 1;
     for (;;) {
         if (object) {
-            p = json_string(r, p, &key);
+            p = member_key(r, p, &key);
             if (p == NULL)
                 return NULL;
-            p = blanks(r, p);
-            if (p == r->end || *p != ':') {
-                bad_json(r, p, "\":\"");
-                return NULL;
-            }
-            p = blanks(r, p + 1);
         }
         p = skip_value(r, p, depth + 1);
         if (p == NULL)
@@ -232,17 +240,11 @@ static const char *read_members(json_reader *r, const char *p, members *m)
     if (p < r->end && *p == '}')
         return p + 1;
     for (;;) {
-        p = json_string(r, p, &key);
+        p = member_key(r, p, &key);
         if (p == NULL)
             return NULL;
-        p = blanks(r, p);
-        if (p == r->end || *p != ':') {
-            bad_json(r, p, "\":\"");
-            return NULL;
-        }
-        p = blanks(r, p + 1);
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            if (strlen(names[i]) == key.length && memcmp(names[i], key.start, key.length) == 0)
+            if (docsis_name_is(names[i], key.start, key.length))
                 *slots[i] = p;
         }
         p = skip_value(r, p, 2);

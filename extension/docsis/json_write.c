@@ -50,7 +50,7 @@ static bool put_varbind(docsis_buffer *out, const docsis_varbind *vb,
     int count;
     int64_t number;
     docsis_text_options names = *options;
-    const char *type = "HexString";
+    const char *type;
 
     names.oid_form = DOCSIS_OID_NAMES;
     names.style = DOCSIS_STYLE_DOCSIS;
@@ -75,29 +75,7 @@ static bool put_varbind(docsis_buffer *out, const docsis_varbind *vb,
             out->length++;
         }
     }
-    switch (vb->tag) {
-        case DOCSIS_TAG_INTEGER:
-            type = "Integer";
-            break;
-        case DOCSIS_TAG_GAUGE:
-            type = "Gauge32";
-            break;
-        case DOCSIS_TAG_COUNTER:
-            type = "Counter32";
-            break;
-        case DOCSIS_TAG_TICKS:
-            type = "TimeTicks";
-            break;
-        case DOCSIS_TAG_IPADDRESS:
-            type = "IPAddress";
-            break;
-        case DOCSIS_TAG_OID:
-            type = "ObjectID";
-            break;
-        default:
-            if (docsis_is_plain_text(vb->value, vb->value_length))
-                type = "String";
-    }
+    type = docsis_tag_keyword(vb->tag, docsis_is_plain_text(vb->value, vb->value_length));
     if (!docsis_put_text(out, "\",\"type\":\"") || !docsis_put_text(out, type) ||
         !docsis_put_text(out, "\",\"value\":"))
         return false;

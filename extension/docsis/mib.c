@@ -30,7 +30,7 @@ const char *docsis_mib_access_name(docsis_mib_access access)
 docsis_mib_type docsis_mib_type_of(const char *word, size_t length)
 {
     for (int i = 0; i < (int) (sizeof(type_words) / sizeof(type_words[0])); i++) {
-        if (strlen(type_words[i]) == length && memcmp(type_words[i], word, length) == 0)
+        if (docsis_name_is(type_words[i], word, length))
             return (docsis_mib_type) i;
     }
     return DOCSIS_MIB_NONE;

@@ -522,7 +522,7 @@ static bool label_piece(resolver *r, const char *piece, size_t length)
         for (int i = 0; i < column.enum_count; i++) {
             const docsis_enum *value = &column.enums[i];
 
-            if (strlen(value->label) == length && memcmp(value->label, piece, length) == 0) {
+            if (docsis_name_is(value->label, piece, length)) {
                 r->node = NULL;
                 r->column++;
                 return add_arc(r, (uint32_t) value->value);

@@ -41,8 +41,7 @@ static bool advance(parser *p)
 
 static bool token_is(const docsis_token *token, const char *word)
 {
-    return token->kind == DOCSIS_TOK_WORD && strlen(word) == token->length &&
-           memcmp(word, token->start, token->length) == 0;
+    return token->kind == DOCSIS_TOK_WORD && docsis_name_is(word, token->start, token->length);
 }
 
 /* Token text for messages, cut to a reasonable length. */

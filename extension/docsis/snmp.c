@@ -27,7 +27,7 @@ static const snmp_type snmp_types[] = {
 static const snmp_type *find_type(docsis_context *context, const char *word, size_t length)
 {
     for (size_t i = 0; i < sizeof(snmp_types) / sizeof(snmp_types[0]); i++) {
-        if (strlen(snmp_types[i].word) == length && memcmp(snmp_types[i].word, word, length) == 0)
+        if (docsis_name_is(snmp_types[i].word, word, length))
             return &snmp_types[i];
     }
     docsis_error_set(context->error, DOCSIS_SYNTAX, (size_t) (word - context->text),

@@ -91,7 +91,7 @@ const docsis_symbol *docsis_symbol_find(const docsis_symbol *parent, const char 
     while (docsis_name_hash[slot] >= 0) {
         const docsis_symbol *symbol = &docsis_symbols[docsis_name_hash[slot]];
 
-        if (strncmp(symbol->name, name, length) == 0 && symbol->name[length] == '\0') {
+        if (docsis_name_is(symbol->name, name, length)) {
             first = docsis_name_hash[slot];
             break;
         }
@@ -111,7 +111,7 @@ const docsis_mib_node *docsis_mib_first(const char *label, size_t length)
     for (; docsis_mib_hash[slot] >= 0; slot = (slot + 1) & docsis_mib_hash_mask) {
         const docsis_mib_node *node = &docsis_mib_nodes[docsis_mib_hash[slot]];
 
-        if (strncmp(node->label, label, length) == 0 && node->label[length] == '\0')
+        if (docsis_name_is(node->label, label, length))
             return node;
     }
     return NULL;
@@ -185,14 +185,13 @@ const docsis_mib_node *docsis_mib_child_by_label(const docsis_mib_node *node, co
     for (int i = 0; i < 3 && node == NULL; i++) {
         const docsis_mib_node *top = docsis_mib_child(NULL, (uint32_t) i);
 
-        if (top != NULL && strlen(top->label) == length && memcmp(top->label, label, length) == 0)
+        if (top != NULL && docsis_name_is(top->label, label, length))
             return top;
     }
     for (int i = 0; node != NULL && i < node->child_count; i++) {
         const docsis_mib_node *child = &docsis_mib_nodes[node->first_child + i];
 
-        if (child->label != NULL && strncmp(child->label, label, length) == 0 &&
-            child->label[length] == '\0')
+        if (child->label != NULL && docsis_name_is(child->label, label, length))
             return child;
     }
     return NULL;

@@ -251,7 +251,7 @@ bool docsis_varbind_read_typed(const docsis_tlv *tlv, docsis_varbind *vb)
            docsis_varbind_is_canonical(vb, tlv->value, tlv->length) && docsis_size_fits(vb);
 }
 
-static const char *tag_keyword(uint8_t tag, bool as_string)
+const char *docsis_tag_keyword(uint8_t tag, bool as_string)
 {
     switch (tag) {
         case DOCSIS_TAG_INTEGER:
@@ -327,7 +327,7 @@ bool docsis_put_varbind_text(docsis_buffer *out, docsis_varbind *vb,
     int64_t number;
 
     *enum_label = NULL;
-    if (!put_oid(out, vb, options) || !docsis_put_text(out, tag_keyword(vb->tag, as_string)) ||
+    if (!put_oid(out, vb, options) || !docsis_put_text(out, docsis_tag_keyword(vb->tag, as_string)) ||
         !docsis_put(out, ' '))
         return false;
     switch (vb->tag) {

@@ -20,27 +20,6 @@ PG_FUNCTION_INFO_V1(docsis_config_to_json);
 
 /* ---- leaves ------------------------------------------------------------- */
 
-static const char *
-snmp_type_name(const docsis_varbind *varbind)
-{
-    switch (varbind->tag) {
-    case DOCSIS_TAG_INTEGER:
-        return "Integer";
-    case DOCSIS_TAG_GAUGE:
-        return "Gauge32";
-    case DOCSIS_TAG_COUNTER:
-        return "Counter32";
-    case DOCSIS_TAG_TICKS:
-        return "TimeTicks";
-    case DOCSIS_TAG_IPADDRESS:
-        return "IPAddress";
-    case DOCSIS_TAG_OID:
-        return "ObjectID";
-    default:
-        return docsis_is_plain_text(varbind->value, varbind->value_length) ? "String" : "HexString";
-    }
-}
-
 static void
 spelled(nmsp_leaf *leaf, const docsis_buffer *scratch)
 {
@@ -66,7 +45,8 @@ read_varbind(docsis_buffer *scratch, nmsp_leaf *leaf)
     int64_t number;
 
     leaf->kind = NMSP_LEAF_VARBIND;
-    leaf->snmp_type = snmp_type_name(vb);
+    leaf->snmp_type = docsis_tag_keyword(vb->tag,
+                                         docsis_is_plain_text(vb->value, vb->value_length));
     switch (vb->tag) {
     case DOCSIS_TAG_STRING:
         if (leaf->snmp_type[0] == 'H') {

@@ -304,7 +304,8 @@ static void test_oids(void)
     docsis_options ietf = {.profile = DOCSIS_PROFILE_IETF};
     docsis_mib_overlay overlay = {.by_name = own_by_name, .by_oid = own_by_oid};
     docsis_options with_overlay = {.mib = &overlay};
-    uint32_t arcs[] = {1, 3, 6, 1, 4, 1, 99999, 1, 7};
+    uint32_t arcs[DOCSIS_MAX_ARCS] = {1, 3, 6, 1, 4, 1, 99999, 1, 7};
+    int count;
 
     oid("pktcMtaDevEnabled.0", NULL, ".1.3.6.1.4.1.4491.2.2.1.1.1.7.0");
     oid("pktcMtaDevEnabled.0", &ietf, ".1.3.6.1.2.1.140.1.1.6.0");
@@ -317,6 +318,9 @@ static void test_oids(void)
         ".1.3.6.1.6.3.16.1.4.1.9.2.97.98.0.1.1");
     oid("2.999.3", NULL, ".2.999.3");
     oid("3.1.2", NULL, NULL);
+    /* A byte 0 belongs to the label, as any other that no label has. */
+    tap_ok(!docsis_oid_parse("1.org\0of-a-kind.6", 17, NULL, arcs, &count, &error),
+           "a byte 0 does not end a label");
     oid("1.40.2", NULL, NULL);
     oid("1.3.4294967296", NULL, NULL);
     oid("sysContact.0.noSuch", NULL, NULL);
