@@ -1,12 +1,18 @@
 -- From rows to configfiles: the placeholders of templates and what they read, and the sealed file.
 
+CREATE OR REPLACE FUNCTION nmsp.template_parts(template_id bigint, OUT source text, OUT name text, OUT version int)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE chain(next_id, depth, name, version, source) AS (
+        SELECT t.parent_id, 1, t.name, t.version, t.source FROM nmsp.template t WHERE t.id = template_id
+        UNION ALL
+        SELECT t.parent_id, c.depth + 1, c.name, t.version, t.source FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
+    SELECT pg_catalog.string_agg(c.source, E'\n' ORDER BY c.depth), max(c.name), sum(c.version)::int FROM chain c;
+END;
+COMMENT ON FUNCTION nmsp.template_parts(bigint) IS 'A template''s whole text (its own, then its parents''), its name, and a version that grows whenever a text of the chain changes.';
+
 CREATE OR REPLACE VIEW nmsp.template_text AS
-WITH RECURSIVE chain(id, name, device, version, next_id, depth, source) AS (
-    SELECT t.id, t.name, t.device, t.version, t.parent_id, 1, t.source FROM nmsp.template t
-    UNION ALL
-    SELECT c.id, c.name, c.device, c.version + t.version, t.parent_id, c.depth + 1, c.source || E'\n' || t.source
-      FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
-SELECT id, name, device, version, source FROM chain WHERE next_id IS NULL;
+SELECT t.id, t.name, t.device, p.version, p.source FROM nmsp.template t CROSS JOIN LATERAL nmsp.template_parts(t.id) p;
 COMMENT ON VIEW nmsp.template_text IS 'Each template''s whole text: its own, then its parents'' up to the root.';
 COMMENT ON COLUMN nmsp.template_text.id IS 'Key of the template.';
 COMMENT ON COLUMN nmsp.template_text.name IS 'Its name.';
@@ -59,19 +65,6 @@ COMMENT ON COLUMN nmsp.template_placeholder.placeholder IS 'As written in braces
 COMMENT ON COLUMN nmsp.template_placeholder.reads IS 'The column.';
 COMMENT ON COLUMN nmsp.template_placeholder.note IS 'Unit or condition.';
 
-CREATE OR REPLACE FUNCTION nmsp.service_class_placeholders(c nmsp.service_class, ds_coefficient numeric, us_coefficient numeric)
-RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN pg_catalog.jsonb_build_object(
-        'qos.id.0', (c).id,
-        'qos.name.0', (c).name,
-        'qos.ds_rate_max.0', pg_catalog.trim_scale((c).ds_rate / 1000000.0),
-        'qos.us_rate_max.0', pg_catalog.trim_scale((c).us_rate / 1000000.0),
-        'qos.ds_rate_max_help.0', pg_catalog.round((c).ds_rate * ds_coefficient),
-        'qos.us_rate_max_help.0', pg_catalog.round((c).us_rate * us_coefficient),
-        'qos.ds_name.0', (c).ds_name,
-        'qos.us_name.0', (c).us_name);
-COMMENT ON FUNCTION nmsp.service_class_placeholders(nmsp.service_class, numeric, numeric) IS 'Values of the qos placeholders.';
-
 -- What nmsp.modem_config asks, each once per statement and key.
 
 CREATE OR REPLACE FUNCTION nmsp.setting_values(OUT placeholders jsonb, OUT max_cpe int)
@@ -107,17 +100,6 @@ BEGIN ATOMIC
       FROM nmsp.service_class c, nmsp.setting s WHERE c.id = service_class_id;
 END;
 COMMENT ON FUNCTION nmsp.service_class_values(bigint) IS 'Values of the qos placeholders of a service class.';
-
-CREATE OR REPLACE FUNCTION nmsp.template_parts(template_id bigint, OUT source text, OUT name text)
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE chain(next_id, depth, name, source) AS (
-        SELECT t.parent_id, 1, t.name, t.source FROM nmsp.template t WHERE t.id = template_id
-        UNION ALL
-        SELECT t.parent_id, c.depth + 1, c.name, t.source FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
-    SELECT pg_catalog.string_agg(c.source, E'\n' ORDER BY c.depth), max(c.name) FROM chain c;
-END;
-COMMENT ON FUNCTION nmsp.template_parts(bigint) IS 'A template''s whole text (its own, then its parents'') and its name.';
 
 CREATE OR REPLACE FUNCTION nmsp.modem_options(modem_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -6,25 +6,10 @@ CREATE ROLE nmsp_t_operator;
 CREATE ROLE nmsp_t_admin;
 CREATE ROLE nmsp_t_worker;
 CREATE ROLE "nmsp_t Nobody"; -- a name that needs quotes
--- Runs a statement as the role; 'ok', or the SQLSTATE of what it raised.
-CREATE FUNCTION pg_temp.try(role name, statement text) RETURNS text LANGUAGE plpgsql AS $fn$
-DECLARE
-    result text := 'ok';
-BEGIN
-    BEGIN
-        EXECUTE format('SET LOCAL ROLE %I', role);
-        EXECUTE statement;
-    EXCEPTION WHEN OTHERS THEN
-        result := SQLSTATE;
-    END;
-    RESET ROLE;
-    RETURN result;
-END
-$fn$;
 CREATE FUNCTION pg_temp.may(role text, statement text, name text) RETURNS text LANGUAGE sql AS
-$$SELECT is(pg_temp.try('nmsp_t_' || role, statement), 'ok', role || ' may ' || name)$$;
+$$SELECT is(test.try('nmsp_t_' || role, statement), 'ok', role || ' may ' || name)$$;
 CREATE FUNCTION pg_temp.may_not(role text, statement text, name text) RETURNS text LANGUAGE sql AS
-$$SELECT is(pg_temp.try('nmsp_t_' || role, statement), '42501', role || ' may not ' || name)$$;
+$$SELECT is(test.try('nmsp_t_' || role, statement), '42501', role || ' may not ' || name)$$;
 
 -- ---- the procedure
 SELECT lives_ok('CALL nmsp.grant_to(''nmsp_t_reader'', ''reader''); CALL nmsp.grant_to(''nmsp_t_operator'', ''operator'');
@@ -54,7 +39,7 @@ SELECT pg_temp.may('operator', 'UPDATE nmsp.modem SET internet_access = false', 
 SELECT pg_temp.may('operator', 'UPDATE nmsp.setting SET max_cpe = 3', 'change settings');
 SELECT pg_temp.may('operator', 'INSERT INTO nmsp.modem (mac, netgw_id, template_id) SELECT mac, netgw_id, template_id FROM nmsp.modem ON CONFLICT (mac) DO UPDATE SET name = ''x''', 'INSERT ... ON CONFLICT');
 SELECT cmp_ok((SELECT count(*) FROM nmsp_feed.change), '>', :changes::bigint, 'what the operator changed is recorded for feeds');
-SELECT is(pg_temp.try('nmsp_t_operator', 'INSERT INTO nmsp.modem (mac, netgw_id, template_id) SELECT ''01:00:00:00:00:01'', netgw_id, template_id FROM nmsp.modem'), '23514', 'rules hold for operators');
+SELECT is(test.try('nmsp_t_operator', 'INSERT INTO nmsp.modem (mac, netgw_id, template_id) SELECT ''01:00:00:00:00:01'', netgw_id, template_id FROM nmsp.modem'), '23514', 'rules hold for operators');
 
 -- ---- secrets and files
 SELECT pg_temp.may_not(r, 'TABLE ' || s, 'read ' || s) FROM unnest(ARRAY['reader', 'operator']) r, unnest(ARRAY['nmsp.netgw_secret', 'nmsp.setting_secret']) s;
@@ -95,7 +80,7 @@ SELECT pg_temp.may('admin', 'DELETE FROM nmsp_feed.target', 'take it away');
 
 -- ---- PUBLIC
 CREATE FUNCTION pg_temp.nobody(statement text, wanted text, name text) RETURNS text LANGUAGE sql AS
-$$SELECT is(pg_temp.try('nmsp_t Nobody', statement), wanted, name)$$;
+$$SELECT is(test.try('nmsp_t Nobody', statement), wanted, name)$$;
 SELECT pg_temp.nobody('SELECT docsis.seal(''Main { NetworkAccess 1; }'', ''x'')', 'ok', 'everybody may seal');
 SELECT pg_temp.nobody('SELECT ''Main { NetworkAccess 1; }''::docsis.config::jsonb', 'ok', 'everybody may use the type');
 SELECT pg_temp.nobody('SELECT * FROM docsis.symbol', 'ok', 'everybody may read the dictionary');

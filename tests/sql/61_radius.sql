@@ -163,37 +163,23 @@ SELECT test.refused('SELECT * FROM nmsp_radius.config(''host="x"'')', '22023', '
 CALL nmsp.grant_to('nmsp_t_radius', 'radius');
 CALL nmsp.grant_to('nmsp_t_operator', 'operator');
 CALL nmsp.grant_to('nmsp_t_reader', 'reader');
-CREATE FUNCTION pg_temp.try(role name, statement text) RETURNS text LANGUAGE plpgsql AS $fn$
-DECLARE
-    result text := 'ok';
-BEGIN
-    BEGIN
-        EXECUTE format('SET LOCAL ROLE %I', role);
-        EXECUTE statement;
-    EXCEPTION WHEN OTHERS THEN
-        result := SQLSTATE;
-    END;
-    RESET ROLE;
-    RETURN result;
-END
-$fn$;
-SELECT is(pg_temp.try('nmsp_t_radius', s), 'ok', 'radius may: ' || s) FROM unnest(ARRAY['TABLE nmsp_radius.radcheck', 'TABLE nmsp_radius.radreply', 'TABLE nmsp_radius.radusergroup',
+SELECT is(test.try('nmsp_t_radius', s), 'ok', 'radius may: ' || s) FROM unnest(ARRAY['TABLE nmsp_radius.radcheck', 'TABLE nmsp_radius.radreply', 'TABLE nmsp_radius.radusergroup',
     'TABLE nmsp_radius.radgroupcheck', 'TABLE nmsp_radius.radgroupreply', 'TABLE nmsp_radius.nas', 'INSERT INTO nmsp_radius.radpostauth (username, reply) VALUES (''a'', ''b'')',
     'INSERT INTO nmsp_radius.radacct (acctsessionid, acctuniqueid, nasipaddress) VALUES (''x'', ''x'', ''10.0.0.2'') ON CONFLICT (acctuniqueid) DO NOTHING',
     'UPDATE nmsp_radius.radacct SET acctstoptime = now() WHERE acctuniqueid = ''x''', 'UPDATE nmsp_radius.radippool SET expiry_time = now()',
     'SELECT nmsp_radius.lease_address(''cpe_public'', ''10.0.0.2'', '''', '''', '''', '''', 60)']) s;
-SELECT is(pg_temp.try('nmsp_t_radius', s), '42501', 'radius may not: ' || s) FROM unnest(ARRAY['DELETE FROM nmsp_radius.radacct', 'TABLE nmsp.ppp_account', 'TABLE nmsp.ppp_account_secret',
+SELECT is(test.try('nmsp_t_radius', s), '42501', 'radius may not: ' || s) FROM unnest(ARRAY['DELETE FROM nmsp_radius.radacct', 'TABLE nmsp.ppp_account', 'TABLE nmsp.ppp_account_secret',
     'TABLE nmsp.netgw', 'UPDATE nmsp.ppp_account SET username = ''x''', 'TABLE nmsp_radius.session', 'UPDATE nmsp_radius.setting SET keep_session = 1', 'SELECT nmsp_radius.maintain()',
     'DELETE FROM nmsp_radius.radpostauth', 'INSERT INTO nmsp_radius.attribute (scope, attribute, value) VALUES (''default'', ''x'', ''x'')']) s;
-SELECT is(pg_temp.try('nmsp_t_operator', s), 'ok', 'operator may: ' || s) FROM unnest(ARRAY['INSERT INTO nmsp.ppp_account (username) VALUES (''new'')',
+SELECT is(test.try('nmsp_t_operator', s), 'ok', 'operator may: ' || s) FROM unnest(ARRAY['INSERT INTO nmsp.ppp_account (username) VALUES (''new'')',
     'INSERT INTO nmsp.ppp_account_secret SELECT id, ''pw'' FROM nmsp.ppp_account WHERE username = ''new''',
     'UPDATE nmsp.ppp_account_secret SET password = ''x'' WHERE ppp_account_id = 1', 'TABLE nmsp_radius.accounting', 'TABLE nmsp_radius.open_session',
     'UPDATE nmsp_radius.attribute SET active = true', 'UPDATE nmsp.netgw SET address = ''10.0.0.3'' WHERE name = ''bras-1''']) s;
-SELECT is(pg_temp.try(r, s), '42501', r || ' may not: ' || s) FROM unnest(ARRAY['nmsp_t_operator', 'nmsp_t_reader']) r,
+SELECT is(test.try(r, s), '42501', r || ' may not: ' || s) FROM unnest(ARRAY['nmsp_t_operator', 'nmsp_t_reader']) r,
     unnest(ARRAY['TABLE nmsp.ppp_account_secret', 'TABLE nmsp_radius.radcheck', 'TABLE nmsp_radius.nas', 'DELETE FROM nmsp_radius.session', 'SELECT nmsp_radius.maintain()']) s;
 CREATE ROLE nmsp_t_admin;
 CALL nmsp.grant_to('nmsp_t_admin', 'admin');
-SELECT is(pg_temp.try('nmsp_t_admin', s), 'ok', 'admin may: ' || s) FROM unnest(ARRAY['TABLE nmsp.ppp_account_secret', 'TABLE nmsp_radius.radcheck', 'SELECT * FROM nmsp_radius.config()',
+SELECT is(test.try('nmsp_t_admin', s), 'ok', 'admin may: ' || s) FROM unnest(ARRAY['TABLE nmsp.ppp_account_secret', 'TABLE nmsp_radius.radcheck', 'SELECT * FROM nmsp_radius.config()',
     'SELECT nmsp_radius.maintain()', 'UPDATE nmsp_radius.setting SET keep_session = 9']) s;
 SELECT is((SELECT string_agg(c, ', ' ORDER BY c) FROM pg_db_role_setting s, unnest(s.setconfig) c WHERE s.setrole = 'nmsp_t_radius'::regrole), 'jit=off, search_path=nmsp_radius, statement_timeout=10s', 'the role''s settings');
 

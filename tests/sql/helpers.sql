@@ -49,3 +49,19 @@ BEGIN
         coalesce(d.code, 'no error'), d.message, d.constraint_name, d.detail, d.hint, violates.code, violates.message, violates.constraint_name)) END;
 END
 $fn$;
+
+-- Runs a statement as a role; 'ok', or the SQLSTATE of what it raised.
+CREATE FUNCTION test.try(role name, statement text) RETURNS text LANGUAGE plpgsql AS $fn$
+DECLARE
+    result text := 'ok';
+BEGIN
+    BEGIN
+        EXECUTE format('SET LOCAL ROLE %I', role);
+        EXECUTE statement;
+    EXCEPTION WHEN OTHERS THEN
+        result := SQLSTATE;
+    END;
+    RESET ROLE;
+    RETURN result;
+END
+$fn$;
