@@ -120,7 +120,8 @@ connect_database(libpq *l, char *error, size_t size)
 
     /* Losing a confirmation in a crash only means doing its batch again, which finds it done. */
     snprintf(options, sizeof(options),
-             "-c search_path=pg_catalog,pg_temp -c synchronous_commit=off -c nmsp_feed.agent=%s",
+             "-c search_path=pg_catalog,pg_temp -c synchronous_commit=off -c jit=off "
+             "-c nmsp_feed.agent=%s",
              l->c.feed_agent);
     l->pq = PQconnectStartParams(keys, values, 1);
     if (l->pq != NULL)
