@@ -371,15 +371,16 @@ bool docsis_seal_keyed(const uint8_t *config, size_t length, const docsis_key *k
     else
         docsis_put_settings(config, length, long_64, out);
     settings = out->length - start;
-    if (docsis_is_mta(out->data + start, settings)) {
-        /* Padding or a MIC stood before it; without them the file is of the other kind. */
-        out->length = start;
-        return became_mta(error);
-    }
     if (make) {
         docsis_replace_extended(out->data + start, &settings, long_64,
                                 (flags & DOCSIS_MIC_EXPLICIT) != 0);
         flags |= DOCSIS_MIC_EXTENDED;
+    }
+    if (docsis_is_mta(out->data + start, settings)) {
+        /* Padding, a MIC or the replaced TLV 43 stood before it; without them the file is of
+         * the other kind. */
+        out->length = start;
+        return became_mta(error);
     }
     if (make || l.scattered)
         scan(out->data + start, settings, long_64, &l);

@@ -342,6 +342,9 @@ static void test_extended_making(void)
                        &error) &&
            verify_with(&other, 0).extended_mic == DOCSIS_MIC_OK &&
            !verify_with(&other, 0).extended_implicit, "from implicit to explicit");
+    from_hex(&config, "2b0a0803ffffff0603010102" "fe0101");
+    tap_ok(!seal_with(DOCSIS_MIC_EXPLICIT) && error.code == DOCSIS_INVALID_ARGUMENT &&
+           sealed.length == 0, "a file that is an MTA's without its old 43.6 is refused");
 }
 
 /* ---- download --------------------------------------------------------------------- */
