@@ -19,15 +19,9 @@ MODULE_big = nmsp
 
 # What goes into the install script, in this order. code/ = members of the extension; schema/ and
 # views/ are wrapped into functions that nmsp.migrate() runs, so that tables are the user's.
-SQL_CODE = sql/code/05_error.sql sql/code/10_docsis_type.sql sql/code/20_docsis.sql sql/code/21_docsis_value.sql sql/code/22_lint.sql sql/code/25_mib.sql sql/code/30_template.sql \
-           sql/code/40_worker.sql sql/code/90_migrate.sql
-SQL_SCHEMA = sql/schema/0001_types.sql sql/schema/0002_model.sql sql/schema/0003_feed.sql sql/schema/0004_mib.sql \
-             sql/schema/0005_download.sql sql/schema/0006_kea.sql sql/schema/0007_radius.sql \
-             sql/schema/0008_record.sql
-SQL_VIEWS = sql/views/10_model.sql sql/views/15_mib.sql sql/views/20_config.sql sql/views/30_feed.sql sql/views/31_feed_triggers.sql sql/views/32_feed_record.sql \
-            sql/views/40_feed_tftpd.sql sql/views/41_feed_dhcpd.sql sql/views/42_feed_kea.sql sql/views/43_feed_bind.sql sql/views/50_download.sql sql/views/51_lookup.sql sql/views/60_kea.sql \
-            sql/views/61_ppp_account.sql sql/views/62_radius.sql sql/views/63_radius_run.sql \
-            sql/views/90_operator.sql
+SQL_CODE   = $(sort $(wildcard sql/code/*.sql))
+SQL_SCHEMA = $(sort $(wildcard sql/schema/*.sql))
+SQL_VIEWS  = $(sort $(wildcard sql/views/*.sql))
 
 CORE_SRC   = $(wildcard extension/docsis/*.c) $(wildcard extension/template/*.c)
 ENGINE_SRC = $(wildcard workers/feed/*.c)
