@@ -18,6 +18,13 @@ typedef struct constraint_hint {
 #define HOST_NAME                                                                                  \
     "Use letters, digits, '-', '_' and '.', at most 63, beginning and ending with a letter or digit."
 
+#define DOMAIN_NAME "Use letters, digits, '-' and '.', as in voice.example.net."
+#define SIP_HOST "Give a host name or address, with a port if need be, as in sip.example.net:5060."
+#define CARRIER_CODE                                                                               \
+    "SELECT * FROM nmsp.carrier_code lists those that exist; the manual says how to load them."
+#define EKP_CODE                                                                                   \
+    "SELECT * FROM nmsp.ekp_code lists those that exist; the manual says how to load them."
+
 static const constraint_hint constraint_hints[] = {
     {"setting_has_exactly_one_row", "UPDATE the row that is there."},
     {"setting_pkey", "UPDATE the row that is there."},
@@ -127,6 +134,87 @@ static const constraint_hint constraint_hints[] = {
      "Use letters, digits and '-', at most 63; names that begin with cm- or mta- are reserved."},
     {"endpoint_has_a_fixed_address", "Give it an address, e.g. nmsp.allocate_address(<pool id>)."},
     {"endpoint_needs_a_mac_for_ipv6", "Set mac to the hardware address of the CPE."},
+
+    {"e164_is_a_plus_and_4_to_15_digits",
+     "Write it with plus, country code and national number, without the trunk prefix, as in"
+     " +49372555001."},
+    {"dial_plan_name_is_already_used", "UPDATE that dial plan, or choose another name."},
+    {"dial_plan_name_is_not_empty", "Choose a name."},
+    {"dial_plan_digit_map_is_1_to_65000_bytes", "Give the text of the digit map."},
+    {"template_needs_an_existing_dial_plan",
+     "SELECT id, name FROM nmsp.dial_plan lists those that exist; one that templates have is not"
+     " deleted."},
+    {"template_dial_plan_is_for_mta", "Only templates of device mta have a dial plan."},
+    {"voice_setting_has_exactly_one_row", "UPDATE the row that is there."},
+    {"voice_setting_pkey", "UPDATE the row that is there."},
+    {"voice_setting_hash_is_known", "Use none, na, eu or ietf."},
+    {"voice_setting_provisioning_is_known",
+     "Use basic.1, basic.2, hybrid.1, hybrid.2 or secure."},
+    {"voice_setting_kerberos_realm_is_a_domain", DOMAIN_NAME},
+    {"voice_setting_provisioning_host_is_a_domain", DOMAIN_NAME},
+    {"voice_setting_mta_domain_is_a_domain", DOMAIN_NAME},
+    {"voice_setting_dhcp_server_is_an_ipv4_host", "Give an IPv4 address without a mask."},
+    {"voice_setting_second_dhcp_server_is_an_ipv4_host", "Give an IPv4 address without a mask."},
+    {"voice_setting_sip_registrar_is_a_host", SIP_HOST},
+    {"voice_setting_sip_proxy_is_a_host", SIP_HOST},
+    {"voice_setting_sip_domain_is_a_host", SIP_HOST},
+    {"voice_setting_trunk_prefix_is_digits", "Give what is dialled before an area code, as in 0."},
+    {"voice_setting_international_prefix_is_digits",
+     "Give what is dialled before a country code, as in 00."},
+    {"voice_setting_secure_needs_a_kerberos_realm", "Set kerberos_realm in the same UPDATE."},
+
+    {"mta_mac_is_already_used",
+     "Change that MTA's row (UPDATE nmsp.mta ... WHERE mac = ...) or delete it first."},
+    {"mta_address_is_already_used",
+     "Use nmsp.allocate_address(<pool id>) to get a free address, or null for a dynamic one."},
+    {"mta_address6_is_already_used", "Choose another address, or null for a dynamic one."},
+    {"mta_address_is_an_ipv4_host", "Give an IPv4 address without a mask; address6 is for IPv6."},
+    {"mta_address6_is_an_ipv6_host", "Give an IPv6 address without a mask; address is for IPv4."},
+    {"mta_name_is_a_host_name", HOST_NAME},
+    {"mta_type_is_known", "Use sip or packetcable."},
+    {"mta_hash_is_known", "Use none, na, eu or ietf; null: that of nmsp.voice_setting."},
+    {"mta_provisioning_is_known",
+     "Use basic.1, basic.2, hybrid.1, hybrid.2 or secure; null: that of nmsp.voice_setting."},
+    {"mta_needs_an_existing_template", /* deleting one */
+     "Give its MTAs another template first: UPDATE nmsp.mta SET template_id = ..."
+     " WHERE template_id = <its id>."},
+    {"mta_needs_an_existing_dial_plan",
+     "SELECT id, name FROM nmsp.dial_plan lists those that exist; one that MTAs have is not"
+     " deleted."},
+
+    {"phone_number_is_in_two_places_at_once",
+     "SELECT * FROM nmsp.phone_line WHERE number = ... tells where it is; change that row, or end"
+     " its validity when the new one begins."},
+    {"phone_number_shares_its_port",
+     "Choose another port, or end the validity of the number that is there when the new one"
+     " begins."},
+    {"phone_number_validity_is_not_empty",
+     "Give a beginning before the end: tstzrange('2026-01-01', null)."},
+    {"phone_number_area_code_is_digits", "Give digits without the trunk prefix, as in 372."},
+    {"phone_number_area_code_is_part_of_the_number",
+     "Give the digits that follow the country code, without the trunk prefix, or null."},
+    {"phone_number_port_between_0_and_255", "Ports count from 0."},
+    {"phone_number_username_is_1_to_255_bytes", "Use 1 to 255 bytes, or null."},
+    {"phone_number_username_is_printable", "Leave out control characters."},
+    {"phone_number_sip_registrar_is_a_host", SIP_HOST},
+    {"phone_number_sip_domain_is_a_host", SIP_HOST},
+    {"phone_number_needs_an_existing_trc_class", "SELECT * FROM nmsp.trc_class lists those that exist."},
+    {"phone_number_needs_an_existing_carrier_in", CARRIER_CODE},
+    {"phone_number_needs_an_existing_carrier_out", CARRIER_CODE},
+    {"phone_number_needs_an_existing_ekp_in", EKP_CODE},
+    {"phone_number_needs_an_existing_ekp_out", EKP_CODE},
+    {"phone_number_porting_in_is_known", "Use requested, confirmed or rejected, or null."},
+    {"phone_number_porting_out_is_known", "Use requested, confirmed or rejected, or null."},
+    {"phone_number_secret_needs_an_existing_number",
+     "SELECT id, number FROM nmsp.phone_number lists those that exist."},
+    {"phone_number_secret_pkey", "UPDATE the password that the number has."},
+    {"phone_number_password_is_1_to_128_bytes", "Use 1 to 128 bytes, or delete the row."},
+    {"phone_number_password_is_printable", "Leave out control characters."},
+    {"carrier_code_is_not_empty", "Give the code without spaces around it."},
+    {"carrier_code_pkey", "Load new codes by INSERT ... ON CONFLICT (code) DO UPDATE."},
+    {"ekp_code_is_not_empty", "Give the code without spaces around it."},
+    {"ekp_code_pkey", "Load new codes by INSERT ... ON CONFLICT (code) DO UPDATE."},
+    {"trc_class_pkey", "Load new classes by INSERT ... ON CONFLICT (class) DO UPDATE."},
 
     {"netgw_coa_port_is_a_port", "Use 1 to 65535, usually 3799; null: it takes no requests."},
     {"netgw_radius_secret_is_1_to_128_plain_characters",

@@ -127,6 +127,9 @@ BEGIN
         SELECT u.address, 'endpoint ' || e.name FROM nmsp.endpoint e, unnest(ARRAY[e.address, e.address6]) u(address)
          WHERE e.address BETWEEN low AND high OR e.address6 BETWEEN low AND high
         UNION ALL
+        SELECT u.address, 'MTA ' || t.mac FROM nmsp.mta t, unnest(ARRAY[t.address, t.address6]) u(address)
+         WHERE t.address BETWEEN low AND high OR t.address6 BETWEEN low AND high
+        UNION ALL
         SELECT a.address, format('account "%s"', a.username) FROM nmsp.ppp_account a WHERE a.address BETWEEN low AND high) a
      WHERE a.address BETWEEN low AND high AND (moved OR new_network IS NULL OR NOT a.address << new_network) LIMIT 1;
     IF FOUND THEN
@@ -191,7 +194,7 @@ BEGIN
         END IF;
     END IF;
     IF TG_OP = 'UPDATE' AND NEW.device <> OLD.device
-       AND (EXISTS (SELECT FROM nmsp.modem m WHERE m.template_id = NEW.id) OR EXISTS (SELECT FROM nmsp.template t WHERE t.parent_id = NEW.id)) THEN
+       AND (EXISTS (SELECT FROM nmsp.modem m WHERE m.template_id = NEW.id) OR EXISTS (SELECT FROM nmsp.mta m WHERE m.template_id = NEW.id) OR EXISTS (SELECT FROM nmsp.template t WHERE t.parent_id = NEW.id)) THEN
         PERFORM nmsp.refuse('23514', format('template "%s" is in use for %s', OLD.name, OLD.device),
             'Devices or templates below it need it as it is.', format('INSERT another template for %s.', NEW.device), 'template');
     END IF;
@@ -320,7 +323,7 @@ COMMENT ON FUNCTION nmsp.endpoint_check() IS 'Trigger: the modem exists, the fix
 CREATE OR REPLACE TRIGGER a_check BEFORE INSERT OR UPDATE ON nmsp.endpoint
     FOR EACH ROW EXECUTE FUNCTION nmsp.endpoint_check();
 
--- A modem that moves takes its endpoints along: their fixed addresses must fit the new gateway when
+-- A modem that moves takes its endpoints and MTAs along: their fixed addresses must fit the new gateway when
 -- the transaction ends, so that both can be changed in it, the modem first.
 CREATE OR REPLACE FUNCTION nmsp.modem_move_check() RETURNS trigger
 LANGUAGE plpgsql
@@ -329,24 +332,29 @@ AS $fn$
 DECLARE
     e record;
 BEGIN
-    SELECT x.id, x.name, a.address, m.mac, g.id AS netgw_id, g.name AS netgw INTO e
+    SELECT x.kind, x.id, x.name, x.purposes, x.address, m.mac, g.id AS netgw_id, g.name AS netgw INTO e
       FROM nmsp.modem m JOIN nmsp.netgw g ON g.id = m.netgw_id
-      JOIN nmsp.endpoint x ON x.modem_id = m.id
-     CROSS JOIN LATERAL (VALUES (x.address), (x.address6)) a(address)
-     WHERE m.id = NEW.id AND a.address IS NOT NULL
+     CROSS JOIN LATERAL (
+           SELECT 'endpoint' AS kind, p.id, format('endpoint "%s"', p.name) AS name, ARRAY['cpe_public', 'cpe_private', 'stb'] AS purposes, a.address
+             FROM nmsp.endpoint p CROSS JOIN LATERAL (VALUES (p.address), (p.address6)) a(address) WHERE p.modem_id = m.id
+           UNION ALL
+           SELECT 'mta', t.id, 'MTA ' || t.mac, ARRAY['mta'], a.address
+             FROM nmsp.mta t CROSS JOIN LATERAL (VALUES (t.address), (t.address6)) a(address) WHERE t.modem_id = m.id) x
+     WHERE m.id = NEW.id AND x.address IS NOT NULL
        AND NOT EXISTS (SELECT FROM nmsp.pool p
-                        WHERE p.netgw_id = m.netgw_id AND p.purpose IN ('cpe_public', 'cpe_private', 'stb') AND p.network >> a.address)
+                        WHERE p.netgw_id = m.netgw_id AND p.purpose = ANY (x.purposes) AND p.network >> x.address)
      LIMIT 1;
     IF FOUND THEN
-        PERFORM nmsp.refuse('23514', format('modem %s cannot move to "%s" without its endpoints', e.mac, e.netgw),
-            format('Endpoint "%s" has the fixed address %s, which lies in no cpe pool of "%s".', e.name, host(e.address), e.netgw),
-            format('In the same transaction, after the modem: UPDATE nmsp.endpoint SET address = nmsp.allocate_address(<pool of gateway %s>) WHERE id = %s.', e.netgw_id, e.id),
+        PERFORM nmsp.refuse('23514', format('modem %s cannot move to "%s" without its %s', e.mac, e.netgw, CASE e.kind WHEN 'mta' THEN 'MTAs' ELSE 'endpoints' END),
+            format('%s has the fixed address %s, which lies in no %s pool of "%s".', upper(left(e.name, 1)) || substr(e.name, 2), host(e.address),
+                   CASE e.kind WHEN 'mta' THEN 'mta' ELSE 'cpe' END, e.netgw),
+            format('In the same transaction, after the modem: UPDATE nmsp.%s SET address = nmsp.allocate_address(<pool of gateway %s>) WHERE id = %s.', e.kind, e.netgw_id, e.id),
             'modem', 'modem_moves_with_its_endpoints');
     END IF;
     RETURN NULL;
 END
 $fn$;
-COMMENT ON FUNCTION nmsp.modem_move_check() IS 'Trigger at the end of a transaction: the endpoints of a modem that moved have addresses of its new gateway (23514).';
+COMMENT ON FUNCTION nmsp.modem_move_check() IS 'Trigger at the end of a transaction: the endpoints and MTAs of a modem that moved have addresses of its new gateway (23514).';
 DO $do$
 BEGIN
     -- Constraint triggers have no OR REPLACE.
@@ -370,6 +378,10 @@ BEGIN ATOMIC
     SELECT e.address FROM nmsp.endpoint e WHERE e.address BETWEEN low AND high
     UNION ALL
     SELECT e.address6 FROM nmsp.endpoint e WHERE e.address6 BETWEEN low AND high
+    UNION ALL
+    SELECT t.address FROM nmsp.mta t WHERE t.address BETWEEN low AND high
+    UNION ALL
+    SELECT t.address6 FROM nmsp.mta t WHERE t.address6 BETWEEN low AND high
     UNION ALL
     SELECT a.address FROM nmsp.ppp_account a WHERE a.address BETWEEN low AND high;
 END;

@@ -11,9 +11,9 @@ SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
     relation record;
-    secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'radcheck', 'nas'];
+    secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'phone_number_secret', 'radcheck', 'nas'];
     writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object',
-                                      'ppp_account', 'attribute'];
+                                      'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'carrier_code', 'ekp_code', 'trc_class'];
 BEGIN
     IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
@@ -58,6 +58,7 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.allocate_address(bigint) TO %s', grantee);
         -- Who sets a password need not see those that are set.
         EXECUTE format('GRANT SELECT (ppp_account_id), INSERT, UPDATE (password), DELETE ON nmsp.ppp_account_secret TO %s', grantee);
+        EXECUTE format('GRANT SELECT (phone_number_id), INSERT, UPDATE (password), DELETE ON nmsp.phone_number_secret TO %s', grantee);
     END IF;
     IF level = 'admin' THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean), nmsp_radius.maintain(int), nmsp_radius.config(text, cidr[]) TO %s', grantee);
