@@ -51,3 +51,7 @@ asan:
 # Speed against the floor of the digests themselves; never fails for being slow (doc/performance.md).
 bench:
 	$(BUILD) && tests/bench/bench.sh
+
+# A million modems fed: ratios against the daemons' own ways (doc/performance.md). FEED_BENCH: parts.
+bench-feed:
+	$(BUILD) && $(MAKE) -s kea-hook && python3 tests/bench/feed_bench.py

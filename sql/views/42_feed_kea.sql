@@ -9,10 +9,8 @@
 -- look-up. Who is in no class is not served.
 
 CREATE OR REPLACE FUNCTION nmsp_kea.address_list(addresses inet[], version int) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT pg_catalog.string_agg(host(a), ', ' ORDER BY n) FROM pg_catalog.unnest(addresses) WITH ORDINALITY u(a, n) WHERE pg_catalog.family(a) = version;
-END;
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN nmsp.address_list(addresses, version);
 COMMENT ON FUNCTION nmsp_kea.address_list(inet[], int) IS 'The addresses of one IP version (4 or 6) as Kea writes lists; null when there is none.';
 
 CREATE OR REPLACE FUNCTION nmsp_kea.time_offset(time_zone text) RETURNS int

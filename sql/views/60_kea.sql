@@ -92,11 +92,11 @@ SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, NULL::by
  JOIN nmsp.setting s ON s.id
  CROSS JOIN LATERAL (VALUES
        (2, nmsp_kea.time_offset(s.time_zone)::text, true),
-       (4, nmsp_kea.address_list(ARRAY[s.provisioning_server], 4), true),
-       (7, coalesce(nmsp_kea.address_list(s.log_server, 4), nmsp_kea.address_list(ARRAY[s.provisioning_server], 4)), true),
+       (4, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, true),
+       (7, coalesce(nmsp_kea.address_list(s.log_server, 4), CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END), true),
        (15, s.domain_name, false),
        (42, nmsp_kea.address_list(s.ntp_server, 4), false),
-       (66, nmsp_kea.address_list(ARRAY[s.provisioning_server], 4), false),
+       (66, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, false),
        (67, 'cm/cm-' || h.id || '.cfg', false)) o(code, formatted_value, persistent)
  WHERE o.formatted_value IS NOT NULL;
 COMMENT ON VIEW nmsp_kea.dhcp4_options IS 'DHCPv4 options of modems, from nmsp.setting and the modem. Those of a network (3 router, 6 name servers) are in Kea''s subnets.';
@@ -117,10 +117,10 @@ SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.fo
  JOIN nmsp.setting s ON s.id
  CROSS JOIN LATERAL (VALUES
        (17, '4491', 'dhcp6'),
-       (32, nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6), 'vendor-4491'),
+       (32, host(s.provisioning_server6), 'vendor-4491'),
        (33, 'cm/cm-' || h.id || '.cfg', 'vendor-4491'),
-       (34, coalesce(nmsp_kea.address_list(s.log_server, 6), nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6)), 'vendor-4491'),
-       (37, nmsp_kea.address_list(ARRAY[s.provisioning_server6], 6), 'vendor-4491'),
+       (34, coalesce(nmsp_kea.address_list(s.log_server, 6), host(s.provisioning_server6)), 'vendor-4491'),
+       (37, host(s.provisioning_server6), 'vendor-4491'),
        (38, nmsp_kea.time_offset(s.time_zone)::text, 'vendor-4491')) o(code, formatted_value, space)
  WHERE o.formatted_value IS NOT NULL;
 COMMENT ON VIEW nmsp_kea.dhcp6_options IS 'DHCPv6 options of modems: option 17 of enterprise 4491 with its sub-options 32 TFTP server, 33 file, 34 syslog server, 37 time server, 38 time offset.';
@@ -230,7 +230,7 @@ DECLARE
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA nmsp_kea TO %s', grantee);
     EXECUTE format('GRANT SELECT ON nmsp_kea.schema_version, nmsp_kea.hosts, nmsp_kea.dhcp4_options, nmsp_kea.dhcp6_options, nmsp_kea.ipv6_reservations TO %s', grantee);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text) TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.address_list(inet[], int), nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text) TO %s', grantee);
     -- Kea names tables without a schema, prepares its statements once per connection, and only ever
     -- looks a few rows up: no plan but one of index scans is right, whatever the statistics say.
     FOREACH value IN ARRAY ARRAY['search_path TO nmsp_kea', 'plan_cache_mode TO force_generic_plan', 'jit TO off', 'enable_seqscan TO off',

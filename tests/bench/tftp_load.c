@@ -1,8 +1,9 @@
 /*
  * tftp_load.c: many TFTP downloads at once, to measure a server:
  *   tftp_load SERVER PORT NAME_FORMAT NAMES CONCURRENT SECONDS
- * NAME_FORMAT has one %d, 1 .. NAMES. Each transfer has a socket of its own and asks for blksize
- * 1448. Prints files/s, medians of the time of one file, and what went wrong.
+ * NAME_FORMAT has one %d, 1 .. NAMES. Modem i's file is to hold the text "cm-i" in its first block.
+ * Each transfer has a socket of its own and asks for blksize
+ * 1448. Prints rate=N p50=MS p99=MS errors=N wrong=N resent=N, of the time of one file.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,7 +24,7 @@ typedef struct slot {
     int fd;
     int64_t begin, due;
     struct sockaddr_in peer;
-    int known; /* the peer */
+    int name;
     uint16_t block;
     uint8_t sent[600];
     size_t nsent;
@@ -31,7 +32,7 @@ typedef struct slot {
 
 static struct sockaddr_in server;
 static const char *format;
-static long names, files, errors, resent;
+static long names, files, errors, wrong, resent;
 static float samples[SAMPLES];
 
 static int64_t
@@ -62,10 +63,10 @@ request(slot *s, int epoll)
     epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event);
     s->begin = now_us();
     s->peer = server;
-    s->known = 0;
     s->block = 0;
     memcpy(s->sent, "\0\1", 2);
-    n += (size_t)snprintf((char *)s->sent + n, 300, format, (int)(random() % names) + 1) + 1;
+    s->name = (int)(random() % names) + 1;
+    n += (size_t)snprintf((char *)s->sent + n, 300, format, s->name) + 1;
     memcpy(s->sent + n, "octet\0blksize\0001448\0", 19);
     s->nsent = n + 19;
     transmit(s);
@@ -80,6 +81,15 @@ acknowledge(slot *s, uint16_t block)
     s->sent[3] = (uint8_t)block;
     s->nsent = 4;
     transmit(s);
+}
+
+static int
+is_of(int name, const uint8_t *data, size_t len)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "cm-%d", name);
+    return memmem(data, len, text, strlen(text)) != NULL;
 }
 
 /* Returns 1 when the transfer is over. */
@@ -105,6 +115,8 @@ receive(slot *s)
     if (packet[1] != 3 || (packet[2] << 8 | packet[3]) != (uint16_t)(s->block + 1))
         return 0;
     acknowledge(s, ++s->block);
+    if (s->block == 1 && !is_of(s->name, packet + 4, (size_t)n - 4))
+        wrong++;
     if (n - 4 == 1448)
         return 0;
     if (files < SAMPLES)
@@ -158,8 +170,8 @@ main(int argc, char **argv)
             }
     }
     qsort(samples, (size_t)(files < SAMPLES ? files : SAMPLES), sizeof(float), by_size);
-    printf("%.0f files/s, p50 %.2f ms, p99 %.2f ms, %ld errors, %ld resent\n",
+    printf("rate=%.1f p50=%.3f p99=%.3f errors=%ld wrong=%ld resent=%ld\n",
            (double)files * 1e6 / (double)(now_us() - begin), (double)samples[files / 2],
-           (double)samples[files * 99 / 100], errors, resent);
+           (double)samples[files * 99 / 100], errors, wrong, resent);
     return 0;
 }
