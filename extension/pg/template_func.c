@@ -14,6 +14,7 @@
 
 PG_FUNCTION_INFO_V1(nmsp_expand_template);
 PG_FUNCTION_INFO_V1(nmsp_check_template);
+PG_FUNCTION_INFO_V1(nmsp_encode_mta);
 
 static bool
 grow_text(template_buffer *buffer, size_t need)
@@ -231,4 +232,42 @@ nmsp_check_template(PG_FUNCTION_ARGS)
         nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
     }
     PG_RETURN_VOID();
+}
+
+/*
+ * nmsp.encode_mta(source, name, placeholders): an MTA's file without its hash. The delimiters are
+ * put around a template that does not have them. Raises what docsis.parse raises, with line and
+ * column of the template.
+ */
+Datum
+nmsp_encode_mta(PG_FUNCTION_ARGS)
+{
+    text *source = PG_GETARG_TEXT_PP(0);
+    char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    Jsonb *values = nmsp_getarg_object(fcinfo, 2);
+    docsis_options options = {.mib = nmsp_mib_overlay(NULL)};
+    template_buffer body, full;
+    const uint8_t *utf8;
+    size_t utf8_length;
+    bool own_delimiters;
+    docsis_buffer out;
+    docsis_error error;
+
+    nmsp_text_buffer_init(&body, VARSIZE_ANY_EXHDR(source) * 2);
+    if (!template_expand(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), nmsp_lookup_jsonb,
+                         &values->root, &body))
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("the expanded template is too long")));
+    own_delimiters = template_contains_word(body.data, body.length, "MtaConfigDelimiter");
+    nmsp_text_buffer_init(&full, body.length + 80);
+    append_cstring(&full, own_delimiters ? "Main {\n" : "Main { MtaConfigDelimiter 1;\n");
+    nmsp_text_append(&full, body.data, body.length);
+    append_cstring(&full, own_delimiters ? "\n}" : "\nMtaConfigDelimiter 255; }");
+    utf8 = nmsp_utf8(full.data, full.length, &utf8_length);
+    nmsp_buffer_init(&out, 1024);
+    if (!docsis_parse_text((const char *)utf8, utf8_length, &options, &out, &error)) {
+        nmsp_place_in_template(&error, body.data, body.length, 1);
+        nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
+    }
+    PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
 }

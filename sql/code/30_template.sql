@@ -10,6 +10,11 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_che
 COMMENT ON FUNCTION nmsp.check_template(text, text, text) IS
 'Refuses a template that encodes for no device, with line and column; device is cm or mta, name is for the message. Errors: those of docsis.parse.';
 
+CREATE FUNCTION nmsp.encode_mta(source text, name text, placeholders jsonb) RETURNS docsis.config
+LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_encode_mta';
+COMMENT ON FUNCTION nmsp.encode_mta(text, text, jsonb) IS
+'An MTA''s file from a template''s text and the values of its placeholders (see nmsp.expand_template), between MtaConfigDelimiter 1 and 255 unless the template has them; without a hash, see docsis.mta. name is for messages. Errors: those of docsis.parse, with line and column of the template; 22023 when placeholders is not an object.';
+
 CREATE FUNCTION nmsp.modem_config(modem record) RETURNS docsis.config
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'nmsp_modem_config';
 REVOKE ALL ON FUNCTION nmsp.modem_config(record) FROM PUBLIC; -- it seals with any gateway's secret

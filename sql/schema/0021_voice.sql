@@ -1,5 +1,5 @@
 -- Voice: MTAs behind modems, the phone numbers on their ports, SIP, dial plans, and the code tables
--- that porting forms ask for. Rules in words: sql/views/16_voice.sql; files: sql/views/17_mta_config.sql.
+-- that porting forms ask for. Rules in words: sql/views/16_voice.sql; files: sql/views/21_mta_config.sql.
 
 CREATE DOMAIN nmsp.e164 AS text CONSTRAINT e164_is_a_plus_and_4_to_15_digits CHECK (VALUE ~ '^\+[1-9][0-9]{3,14}$');
 COMMENT ON DOMAIN nmsp.e164 IS 'A phone number as ITU-T E.164 writes it: plus, country code, national number: +49372555001.';
@@ -23,7 +23,7 @@ CREATE INDEX template_dial_plan_id ON nmsp.template (dial_plan_id);
 COMMENT ON COLUMN nmsp.template.dial_plan_id IS 'Dial plan of the MTAs that have this template, unless they have their own; null: none.';
 
 CREATE TABLE nmsp.voice_setting (
-    id                   boolean PRIMARY KEY DEFAULT true CONSTRAINT voice_setting_has_exactly_one_row CHECK (id),
+    id                   smallint PRIMARY KEY DEFAULT 1 CONSTRAINT voice_setting_has_exactly_one_row CHECK (id = 1),
     hash                 text NOT NULL DEFAULT 'eu' CONSTRAINT voice_setting_hash_is_known CHECK (hash IN ('none', 'na', 'eu', 'ietf')),
     provisioning         text NOT NULL DEFAULT 'basic.1'
         CONSTRAINT voice_setting_provisioning_is_known CHECK (provisioning IN ('basic.1', 'basic.2', 'hybrid.1', 'hybrid.2', 'secure')),
@@ -40,7 +40,7 @@ CREATE TABLE nmsp.voice_setting (
     CONSTRAINT voice_setting_secure_needs_a_kerberos_realm CHECK (provisioning <> 'secure' OR kerberos_realm IS NOT NULL)
 );
 COMMENT ON TABLE nmsp.voice_setting IS 'Settings of voice; always exactly one row.';
-COMMENT ON COLUMN nmsp.voice_setting.id IS 'Always true.';
+COMMENT ON COLUMN nmsp.voice_setting.id IS 'Always 1.';
 COMMENT ON COLUMN nmsp.voice_setting.hash IS 'Hash in the files of MTAs that have none of their own: none, na (CableLabs), eu (EuroPacketCable), ietf (RFC 4682).';
 COMMENT ON COLUMN nmsp.voice_setting.provisioning IS 'PacketCable provisioning flow of MTAs that have none of their own: basic.1, basic.2, hybrid.1, hybrid.2 or secure (option 122 sub-option 6).';
 COMMENT ON COLUMN nmsp.voice_setting.kerberos_realm IS 'Kerberos realm of the secure flow.';

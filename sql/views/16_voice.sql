@@ -49,7 +49,7 @@ DECLARE
     device text;
 BEGIN
     PERFORM nmsp.check_mac(NEW.mac, 'mta');
-    IF NEW.embedded AND NEW.provisioning = 'secure' AND NOT EXISTS (SELECT FROM nmsp.voice_setting v WHERE v.kerberos_realm IS NOT NULL) THEN
+    IF NEW.provisioning = 'secure' AND NOT EXISTS (SELECT FROM nmsp.voice_setting v WHERE v.kerberos_realm IS NOT NULL) THEN
         PERFORM nmsp.refuse('23514', 'the secure flow needs a Kerberos realm', format('MTA %s is to be provisioned by it.', NEW.mac),
             'UPDATE nmsp.voice_setting SET kerberos_realm = ... first.', 'mta', 'mta_secure_needs_a_kerberos_realm');
     END IF;
@@ -93,20 +93,33 @@ CREATE OR REPLACE TRIGGER a_check_truncate BEFORE TRUNCATE ON nmsp.voice_setting
 
 -- phone_number ----------------------------------------------------------------------------------
 
+CREATE OR REPLACE FUNCTION nmsp.line_time(validity tstzrange) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE WHEN lower_inf(validity) AND upper_inf(validity) THEN 'for good'
+            WHEN upper_inf(validity) THEN 'from ' || lower(validity)
+            WHEN lower_inf(validity) THEN 'until ' || upper(validity)
+            ELSE 'from ' || lower(validity) || ' until ' || upper(validity) END;
+COMMENT ON FUNCTION nmsp.line_time(tstzrange) IS 'A validity in words, for messages.';
+
+CREATE OR REPLACE FUNCTION nmsp.line_place(mta_id bigint, mac macaddr, port int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN mta_id IS NULL THEN 'Another row' ELSE format('Port %s of MTA %s (%s)', port, mta_id, mac) END;
+COMMENT ON FUNCTION nmsp.line_place(bigint, macaddr, int) IS 'The place of a phone number in words, for messages.';
+
 CREATE OR REPLACE FUNCTION nmsp.porting_check(number text, direction text, old_state text, new_state text, old_date timestamptz, new_date timestamptz)
 RETURNS void LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 BEGIN
+    IF old_state = 'confirmed' AND old_date <= now() AND (new_state IS DISTINCT FROM old_state OR new_date IS DISTINCT FROM old_date) THEN
+        PERFORM nmsp.refuse('55000', format('number %s was ported %s already', number, direction), format('That was at %s.', old_date),
+            'Its next time is another row: INSERT it with the validity of that time.', 'phone_number', 'phone_number_was_ported_already');
+    END IF;
     IF new_state = 'confirmed' AND new_date IS NULL THEN
         PERFORM nmsp.refuse('23514', format('the porting of number %s has no date', number),
             format('Its porting %s is confirmed, but its validity has no %s.', direction, CASE direction WHEN 'in' THEN 'beginning' ELSE 'end' END),
             format('Set the moment in the same statement: validity = tstzrange(%s).', CASE direction WHEN 'in' THEN '<moment>, null' ELSE 'lower(validity), <moment>' END),
             'phone_number', CASE direction WHEN 'in' THEN 'phone_number_ported_in_has_a_beginning' ELSE 'phone_number_ported_out_has_an_end' END);
-    END IF;
-    IF old_state = 'confirmed' AND old_date <= now() AND (new_state IS DISTINCT FROM old_state OR new_date IS DISTINCT FROM old_date) THEN
-        PERFORM nmsp.refuse('55000', format('number %s was ported %s already', number, direction), format('That was at %s.', old_date),
-            'Its next time is another row: INSERT it with the validity of that time.', 'phone_number', 'phone_number_was_ported_already');
     END IF;
 END
 $fn$;
@@ -117,6 +130,8 @@ CREATE OR REPLACE FUNCTION nmsp.phone_number_check() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
+DECLARE
+    other record;
 BEGIN
     IF NEW.mta_id IS NOT NULL AND (TG_OP = 'INSERT' OR NEW.mta_id IS DISTINCT FROM OLD.mta_id) AND NOT EXISTS (SELECT FROM nmsp.mta t WHERE t.id = NEW.mta_id) THEN
         PERFORM nmsp.refuse('23503', format('MTA %s does not exist', NEW.mta_id), format('Number %s is to be on it.', NEW.number),
@@ -125,6 +140,23 @@ BEGIN
     IF NEW.mta_id IS NOT NULL AND NEW.port IS NULL THEN
         PERFORM nmsp.refuse('23514', format('number %s has no port', NEW.number), format('It is to be on MTA %s, whose ports count from 0.', NEW.mta_id),
             'Set port.', 'phone_number', 'phone_number_on_an_mta_has_a_port');
+    END IF;
+    -- The exclusion constraints say the same, without the place.
+    SELECT l.number, l.mta_id, l.port, l.mta_mac, n.validity INTO other
+      FROM nmsp.phone_number n JOIN nmsp.phone_line l ON l.phone_number_id = n.id
+     WHERE n.number = NEW.number AND n.validity && NEW.validity AND n.id <> NEW.id LIMIT 1;
+    IF FOUND THEN
+        PERFORM nmsp.refuse('23P01', format('number %s is in use', NEW.number),
+            format('%s has it %s; %s is to have it %s.', nmsp.line_place(other.mta_id, other.mta_mac, other.port), nmsp.line_time(other.validity),
+                   nmsp.line_place(NEW.mta_id, (SELECT t.mac FROM nmsp.mta t WHERE t.id = NEW.mta_id), NEW.port), nmsp.line_time(NEW.validity)),
+            'UPDATE the row that has it, or let the one validity end where the other begins.', 'phone_number', 'phone_number_is_in_two_places_at_once');
+    END IF;
+    SELECT n.number, n.validity INTO other FROM nmsp.phone_number n
+     WHERE n.mta_id = NEW.mta_id AND n.port = NEW.port AND n.validity && NEW.validity AND n.id <> NEW.id LIMIT 1;
+    IF FOUND THEN
+        PERFORM nmsp.refuse('23P01', format('port %s of MTA %s has a number', NEW.port, NEW.mta_id),
+            format('%s is there %s; %s is to be there %s.', other.number, nmsp.line_time(other.validity), NEW.number, nmsp.line_time(NEW.validity)),
+            'Choose another port, or let the one validity end where the other begins.', 'phone_number', 'phone_number_shares_its_port');
     END IF;
     IF TG_OP = 'UPDATE' THEN
         PERFORM nmsp.porting_check(NEW.number, 'in', OLD.porting_in, NEW.porting_in, lower(OLD.validity), lower(NEW.validity)),
@@ -137,7 +169,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION nmsp.phone_number_check() IS
-'Trigger: the MTA exists, a number on it has a port, a confirmed porting has its date and is not taken back once it took place. That two numbers share a port, or a number is in two places, is refused by the exclusion constraints.';
+'Trigger: the MTA exists, a number on it has a port, no number is in two places and no port has two numbers, a confirmed porting has its date and is not taken back once it took place.';
 CREATE OR REPLACE TRIGGER a_check BEFORE INSERT OR UPDATE ON nmsp.phone_number
     FOR EACH ROW EXECUTE FUNCTION nmsp.phone_number_check();
 
@@ -159,7 +191,7 @@ SELECT n.id AS phone_number_id, n.number, n.mta_id, n.port, t.mac AS mta_mac, t.
        v.international_prefix || n.country_code AS country_code,
        v.trunk_prefix || coalesce(n.area_code, '') AS prefix_number,
        substr(n.number, 2 + length(n.country_code) + coalesce(length(n.area_code), 0)) AS subscriber_number
-  FROM nmsp.phone_number n JOIN nmsp.voice_setting v ON v.id LEFT JOIN nmsp.mta t ON t.id = n.mta_id;
+  FROM nmsp.phone_number n JOIN nmsp.voice_setting v ON v.id = 1 LEFT JOIN nmsp.mta t ON t.id = n.mta_id;
 COMMENT ON VIEW nmsp.phone_line IS 'Each phone number as it is now: its place, its state, and what templates read of it.';
 COMMENT ON COLUMN nmsp.phone_line.phone_number_id IS 'The number''s row.';
 COMMENT ON COLUMN nmsp.phone_line.number IS 'The number (E.164).';

@@ -54,7 +54,30 @@ BEGIN ATOMIC
     ('modem.serial_num.0',             'nmsp.modem.serial_number', NULL),
     ('modem.model.0',                  'nmsp.modem.model', NULL),
     ('modem.<key>.0',                  'nmsp.modem_option.value', 'the option of this key, unless nmsp.modem has a column of that name'),
-    ('modem.<column>.0',               'nmsp.modem.<column>', 'any other column, those of your own too');
+    ('modem.<column>.0',               'nmsp.modem.<column>', 'any other column, those of your own too'),
+    ('mta.id.0',                       'nmsp.mta.id', 'templates of device mta, as all that follow'),
+    ('mta.hostname.0',                 'nmsp.mta.id', 'mta-<id>'),
+    ('mta.mac.0',                      'nmsp.mta.mac', NULL),
+    ('mta.modem_id.0',                 'nmsp.mta.modem_id', NULL),
+    ('mta.configfile_id.0',            'nmsp.mta.template_id', NULL),
+    ('mta.type.0',                     'nmsp.mta.type', 'sip or packetcable'),
+    ('mta.is_dummy.0',                 NULL, 'always nothing'),
+    ('mta.<column>.0',                 'nmsp.mta.<column>', 'any other column, those of your own too'),
+    ('phonenumber.id.<port>',          'nmsp.phone_number.id', 'numbers that are active or suspended now, by port'),
+    ('phonenumber.mta_id.<port>',      'nmsp.phone_number.mta_id', NULL),
+    ('phonenumber.port.<port>',        'nmsp.phone_number.port', NULL),
+    ('phonenumber.country_code.<port>', 'nmsp.phone_number.country_code', 'behind nmsp.voice_setting.international_prefix: 0049'),
+    ('phonenumber.prefix_number.<port>', 'nmsp.phone_number.area_code', 'behind nmsp.voice_setting.trunk_prefix: 0372'),
+    ('phonenumber.number.<port>',      'nmsp.phone_number.number', 'what follows country and area code'),
+    ('phonenumber.e164.<port>',        'nmsp.phone_number.number', 'the whole number: +49372555001'),
+    ('phonenumber.username.<port>',    'nmsp.phone_number.username', NULL),
+    ('phonenumber.password.<port>',    'nmsp.phone_number_secret.password', 'of a suspended number "deactivated number" in templates of AVM Fritz!Box (872.1.4.3.1.5)'),
+    ('phonenumber.sipdomain.<port>',   'nmsp.phone_number.sip_domain', 'or that of nmsp.voice_setting'),
+    ('phonenumber.sip_registrar.<port>', 'nmsp.phone_number.sip_registrar', 'or that of nmsp.voice_setting'),
+    ('phonenumber.active.<port>',      'nmsp.phone_number.active', '1, or 2 of a suspended number: a value of ifAdminStatus'),
+    ('phonenumber.trc_class.<port>',   'nmsp.phone_number.trc_class', NULL),
+    ('phonenumber.contract_external_id.<port>', 'nmsp.phone_number.external_id', NULL),
+    ('voice.<column>.0',               'nmsp.voice_setting.<column>', 'any column');
 END;
 COMMENT ON FUNCTION nmsp.template_placeholders() IS
 'Which column each placeholder of the template language reads. Without a service class the qos placeholders have no value and their lines are left out; a null column is an empty value.';

@@ -1,4 +1,4 @@
--- Feed tftpd: the configfiles of cable modems as files below the root of tftpd-hpa.
+-- Feed tftpd: the configfiles of cable modems and MTAs as files below the root of tftpd-hpa.
 
 CREATE OR REPLACE FUNCTION nmsp_feed.tftpd_keys(target bigint, cause text, ids bigint[], after_part text, after_id bigint, max_rows int)
 RETURNS TABLE (part text, id bigint)
@@ -6,33 +6,51 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
-    after bigint := CASE WHEN after_part > 'cm' THEN 9223372036854775807 WHEN after_part = 'cm' THEN after_id ELSE -1 END;
-BEGIN
-    RETURN QUERY EXECUTE $q$SELECT 'cm', k.id FROM ($q$ || CASE cause
+    below CONSTANT text := 'IN (WITH RECURSIVE below(id) AS (
+        SELECT unnest($1) UNION SELECT t.id FROM below JOIN nmsp.template t ON t.parent_id = below.id) SELECT below.id FROM below)';
+    -- Which modems, and which MTAs; null: none of them.
+    modems CONSTANT text := CASE cause
         WHEN 'modem' THEN 'SELECT unnest($1) AS id'
         WHEN 'netgw' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.netgw_id = ANY ($1)'
         WHEN 'service_class' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.service_class_id = ANY ($1)'
-        WHEN 'template' THEN
-            'SELECT m.id FROM nmsp.modem m WHERE m.template_id IN (
-                 WITH RECURSIVE below(id) AS (
-                     SELECT unnest($1) UNION SELECT t.id FROM below JOIN nmsp.template t ON t.parent_id = below.id)
-                 SELECT below.id FROM below)'
-        ELSE 'SELECT m.id FROM nmsp.modem m' END || ') k WHERE k.id > $2 ORDER BY k.id LIMIT $3'
-    USING ids, after, max_rows;
+        WHEN 'template' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.template_id ' || below
+        WHEN 'all' THEN 'SELECT m.id FROM nmsp.modem m' END;
+    mtas CONSTANT text := CASE cause
+        WHEN 'mta' THEN 'SELECT unnest($1) AS id'
+        WHEN 'phone_number' THEN 'SELECT DISTINCT n.mta_id AS id FROM nmsp.phone_number n WHERE n.id = ANY ($1)'
+        WHEN 'dial_plan' THEN 'SELECT t.id FROM nmsp.mta t WHERE t.dial_plan_id = ANY ($1)
+                                   OR t.template_id IN (SELECT p.id FROM nmsp.template p WHERE p.dial_plan_id = ANY ($1))'
+        WHEN 'template' THEN 'SELECT t.id FROM nmsp.mta t WHERE t.template_id ' || below
+        WHEN 'voice_setting' THEN 'SELECT t.id FROM nmsp.mta t'
+        WHEN 'all' THEN 'SELECT t.id FROM nmsp.mta t' END;
+    room int := max_rows;
+    given int;
+    p record;
+BEGIN
+    FOR p IN SELECT x.name, x.query FROM (VALUES ('cm', modems), ('mta', mtas)) x(name, query)
+              WHERE x.query IS NOT NULL AND (after_part IS NULL OR x.name >= after_part) ORDER BY x.name LOOP
+        EXIT WHEN room <= 0;
+        RETURN QUERY EXECUTE format('SELECT %L, k.id FROM (%s) k WHERE k.id > $2 ORDER BY k.id LIMIT $3', p.name, p.query)
+            USING ids, CASE WHEN p.name = after_part THEN after_id ELSE -1 END, room;
+        GET DIAGNOSTICS given = ROW_COUNT;
+        room := room - given;
+    END LOOP;
 END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed.tftpd_keys(bigint, text, bigint[], text, bigint, int) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.tftpd_keys(bigint, text, bigint[], text, bigint, int) IS
-'Feed tftpd: the modems whose files a change of a modem, gateway, service class, template, setting or MIB object touches (part cm, id of the modem).';
+'Feed tftpd: the modems and MTAs whose files a change touches (part cm, id of the modem; part mta, id of the MTA).';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.tftpd_render(target bigint, part text, ids bigint[])
 RETURNS TABLE (id bigint, path text, content bytea)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT f.modem_id, f.path, f.config::bytea FROM nmsp.modem_file f WHERE f.modem_id = ANY (ids);
+    SELECT f.modem_id, f.path, f.config::bytea FROM nmsp.modem_file f WHERE part = 'cm' AND f.modem_id = ANY (ids)
+    UNION ALL
+    SELECT f.mta_id, f.path, f.config::bytea FROM nmsp.mta_file f WHERE part = 'mta' AND f.mta_id = ANY (ids);
 END;
 REVOKE ALL ON FUNCTION nmsp_feed.tftpd_render(bigint, text, bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION nmsp_feed.tftpd_render(bigint, text, bigint[]) IS 'Feed tftpd: the sealed configfiles of these modems.';
+COMMENT ON FUNCTION nmsp_feed.tftpd_render(bigint, text, bigint[]) IS 'Feed tftpd: the sealed configfiles of these modems, or the files of these MTAs.';
 
 INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, rank)
 VALUES ('tftpd', 'file', 'nmsp_feed.tftpd_keys', 'nmsp_feed.tftpd_render', 10)
@@ -43,7 +61,12 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.modem_option', NULL, '{"modem": "modem_id"}'),
     ('tftpd', 'nmsp.netgw_secret', NULL, '{"netgw": "netgw_id"}'),
     ('tftpd', 'nmsp.service_class', '{name,ds_rate,us_rate,ds_name,us_name}', '{"service_class": "id"}'),
-    ('tftpd', 'nmsp.template', '{source,parent_id,device}', '{"template": "id"}'),
+    ('tftpd', 'nmsp.template', '{source,parent_id,device,dial_plan_id}', '{"template": "id"}'),
+    ('tftpd', 'nmsp.mta', NULL, '{"mta": "id"}'),
+    ('tftpd', 'nmsp.phone_number', NULL, '{"mta": "mta_id"}'),
+    ('tftpd', 'nmsp.phone_number_secret', NULL, '{"phone_number": "phone_number_id"}'),
+    ('tftpd', 'nmsp.dial_plan', '{digit_map}', '{"dial_plan": "id"}'),
+    ('tftpd', 'nmsp.voice_setting', '{hash,provisioning,kerberos_realm,provisioning_host,mta_domain,sip_registrar,sip_proxy,sip_domain,trunk_prefix,international_prefix}', '{"voice_setting": "id"}'),
     ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient}', NULL),
     ('tftpd', 'nmsp.setting_secret', NULL, NULL),
     ('tftpd', 'nmsp.mib_object', '{name,module,oid,type,ranges,enums,index_columns,index_implied}', NULL)

@@ -41,7 +41,7 @@ BEGIN
                      WHERE n.nspname IN ('nmsp', 'nmsp_feed', 'nmsp_kea', 'nmsp_radius') AND c.relkind IN ('r', 'v', 'p') AND NOT c.relispartition LOOP
         CONTINUE WHEN level = 'worker' AND (relation.nspname = 'nmsp_radius' OR relation.relname = 'ppp_account_secret');
         CONTINUE WHEN relation.relname = ANY (secret) AND level NOT IN ('admin', 'worker');
-        CONTINUE WHEN relation.relname = 'modem_file' AND level = 'reader';
+        CONTINUE WHEN relation.relname IN ('modem_file', 'mta_file') AND level = 'reader';
         EXECUTE format('GRANT SELECT ON %s TO %s', relation.name, grantee);
         IF (level IN ('operator', 'admin') AND relation.nspname IN ('nmsp', 'nmsp_radius') AND relation.relname = ANY (writable))
            OR (level = 'admin' AND relation.relname = ANY (secret) AND relation.relkind = 'r')
@@ -55,7 +55,7 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric),
         nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.allocate_address(bigint) TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint) TO %s', grantee);
         -- Who sets a password need not see those that are set.
         EXECUTE format('GRANT SELECT (ppp_account_id), INSERT, UPDATE (password), DELETE ON nmsp.ppp_account_secret TO %s', grantee);
         EXECUTE format('GRANT SELECT (phone_number_id), INSERT, UPDATE (password), DELETE ON nmsp.phone_number_secret TO %s', grantee);
