@@ -38,6 +38,7 @@ CREATE FUNCTION nmsp.migrate() RETURNS int
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 SET client_min_messages TO warning
+SET nmsp_feed.edge_write TO 'on' -- an edge's tables are changed with the centre's
 AS $fn$
 DECLARE
     step record;

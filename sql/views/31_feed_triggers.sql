@@ -142,51 +142,99 @@ END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed._statement_function(regclass, text, text) IS 'Makes the function of one statement trigger, with static SQL';
 
+-- What logical replication applies. It fires row triggers, one row at a time; statement triggers only
+-- for TRUNCATE and for the first copy of a table. None of them may raise an error: that would stop
+-- the subscription. What cannot be told by key is recorded as cause all.
+
+CREATE OR REPLACE FUNCTION nmsp_feed._whole_flag(p_relation regclass) RETURNS text
+LANGUAGE sql STABLE
+RETURN (SELECT 'nmsp_feed.whole_' || md5(format('%s.%s', n.nspname, c.relname))
+          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p_relation);
+COMMENT ON FUNCTION nmsp_feed._whole_flag(regclass) IS
+    'Setting that is yes for the rest of a transaction which has recorded cause all for this table: single rows need not be recorded then';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._record_whole(p_relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    INSERT INTO nmsp_feed.change (feed, cause)
+    SELECT DISTINCT d.feed, 'all' FROM nmsp_feed.dependency d WHERE nmsp_feed._relation(d.relation) = p_relation;
+    PERFORM set_config(nmsp_feed._whole_flag(p_relation), 'yes', true);
+    PERFORM nmsp_feed.wake();
+EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'change of % not recorded for feeds: %', p_relation, SQLERRM USING HINT = 'SELECT nmsp_feed.reconcile(NULL, true)';
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._record_whole(regclass) IS
+    'Records that everything that depends on this table is to be looked at, once per transaction; never raises an error';
+
 CREATE OR REPLACE FUNCTION nmsp_feed._replica_function(p_relation regclass, p_name text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
     c record;
-    body text := '';
+    parts text[] := '{}';
 BEGIN
     FOR c IN SELECT x.* FROM nmsp_feed._causes(p_relation) x ORDER BY x.feed, x.cause LOOP
-        body := body || format($step$
-                IF TG_OP <> 'UPDATE' OR %s THEN
-                    INSERT INTO nmsp_feed.change (feed, cause, ids) SELECT %L, %L, %s;
-                END IF;$step$,
-                replace(replace(nmsp_feed._differs(p_relation, c.columns), 'n.', 'NEW.'), 'o.', 'OLD.'), c.feed,
-                CASE WHEN c.key_column IS NULL THEN 'all' ELSE c.cause END,
-                CASE WHEN c.key_column IS NULL THEN 'NULL'
-                     ELSE format('array_agg(DISTINCT k) FROM unnest(ARRAY[CASE WHEN TG_OP <> ''INSERT'' THEN OLD.%1$I END, '
-                                 'CASE WHEN TG_OP <> ''DELETE'' THEN NEW.%1$I END]::bigint[]) k '
-                                 'WHERE k IS NOT NULL HAVING count(*) > 0', c.key_column) END);
+        parts := parts || (format('SELECT %L, %L, %s WHERE (TG_OP <> ''UPDATE'' OR %s)', c.feed,
+            CASE WHEN c.key_column IS NULL THEN 'all' ELSE c.cause END,
+            CASE WHEN c.key_column IS NULL THEN 'NULL::bigint[]'
+                 ELSE format('CASE WHEN TG_OP = ''INSERT'' OR TG_OP = ''UPDATE'' AND OLD.%1$I = NEW.%1$I THEN ARRAY[NEW.%1$I] '
+                             'WHEN TG_OP = ''DELETE'' THEN ARRAY[OLD.%1$I] ELSE array_remove(ARRAY[OLD.%1$I, NEW.%1$I], NULL) END::bigint[]', c.key_column) END,
+            coalesce(replace(replace(nmsp_feed._differs(p_relation, c.columns), 'n.', 'NEW.'), 'o.', 'OLD.'), 'true'))
+            || CASE WHEN c.key_column IS NULL THEN '' ELSE format(
+                   ' AND (TG_OP <> ''INSERT'' AND OLD.%1$I IS NOT NULL OR TG_OP <> ''DELETE'' AND NEW.%1$I IS NOT NULL)', c.key_column) END);
     END LOOP;
     EXECUTE format($body$
         CREATE OR REPLACE FUNCTION nmsp_feed.%I() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
         AS $trigger$
+        DECLARE
+            n CONSTANT integer := coalesce(nullif(current_setting('nmsp_feed.rows', true), ''), '0')::integer + 1;
         BEGIN
-            -- An error here would stop the subscription that applies the change.
-            BEGIN%s
-                IF to_regprocedure('nmsp.feed_wake()') IS NOT NULL THEN
-                    PERFORM nmsp.feed_wake();
+            IF TG_LEVEL = 'STATEMENT' OR n > 100000 THEN
+                PERFORM nmsp_feed._record_whole(TG_RELID);
+                RETURN NULL;
+            END IF;
+            BEGIN
+                PERFORM set_config('nmsp_feed.rows', n::text, true);
+                INSERT INTO nmsp_feed.change (feed, cause, ids)
+                    %s;
+                IF n = 1 THEN
+                    PERFORM nmsp_feed.wake();
                 END IF;
             EXCEPTION WHEN OTHERS THEN
-                RAISE WARNING 'change of %% not recorded for feeds: %%', TG_TABLE_NAME, SQLERRM
-                    USING HINT = 'SELECT nmsp_feed.reconcile(NULL, true)';
+                PERFORM nmsp_feed._record_whole(TG_RELID);
             END;
             RETURN NULL;
         END
         $trigger$
-        $body$, p_name, body);
+        $body$, p_name, array_to_string(parts, E'\n                    UNION ALL '));
     EXECUTE format('REVOKE ALL ON FUNCTION nmsp_feed.%I() FROM PUBLIC', p_name);
     EXECUTE format('COMMENT ON FUNCTION nmsp_feed.%I() IS %L', p_name,
                    format('Made by nmsp_feed.install_triggers(): records what logical replication changes in %s', p_relation));
 END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed._replica_function(regclass, text) IS
-    'Makes the function of the row trigger that fires where logical replication applies changes (it fires no statement triggers)';
+    'Makes the function of the triggers that fire where logical replication applies changes';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._replica_triggers(p_relation regclass, p_function text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    PERFORM nmsp_feed._trigger(p_relation, 'nmsp_feed_replica',
+        format('CREATE TRIGGER nmsp_feed_replica AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW '
+               'WHEN (current_setting(%L, true) IS DISTINCT FROM ''yes'') EXECUTE FUNCTION nmsp_feed.%I()',
+               p_relation, nmsp_feed._whole_flag(p_relation), p_function), 'REPLICA');
+    PERFORM nmsp_feed._trigger(p_relation, 'nmsp_feed_replica_truncate',
+        format('CREATE TRIGGER nmsp_feed_replica_truncate AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION nmsp_feed.%I()',
+               p_relation, p_function), 'REPLICA');
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._replica_triggers(regclass, text) IS 'Makes these triggers where they are missing';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._trigger(p_relation regclass, p_name text, p_definition text, p_enable text DEFAULT NULL)
 RETURNS void
@@ -239,14 +287,12 @@ BEGIN
         END LOOP;
         function_name := format('_%s_replica', left(r.relname, 50));
         PERFORM nmsp_feed._replica_function(r.oid, function_name);
-        PERFORM nmsp_feed._trigger(r.oid, 'nmsp_feed_replica',
-            format('CREATE TRIGGER nmsp_feed_replica AFTER INSERT OR UPDATE OR DELETE ON %s '
-                   'FOR EACH ROW EXECUTE FUNCTION nmsp_feed.%I()', r.oid, function_name), 'REPLICA');
+        PERFORM nmsp_feed._replica_triggers(r.oid, function_name);
         n := n + 1;
     END LOOP;
     -- Tables that no feed depends on any more
     FOR d IN SELECT t.tgrelid::regclass AS relation, t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-              WHERE p.pronamespace = 'nmsp_feed'::regnamespace AND t.tgname ~ '^nmsp_feed_(insert|update|delete|truncate|replica)$'
+              WHERE p.pronamespace = 'nmsp_feed'::regnamespace AND t.tgname ~ '^nmsp_feed_(insert|update|delete|truncate|replica|replica_truncate)$'
                 AND NOT EXISTS (SELECT FROM nmsp_feed.dependency x WHERE nmsp_feed._relation(x.relation) = t.tgrelid) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', d.tgname, d.relation);
     END LOOP;

@@ -15,9 +15,9 @@ DECLARE
     writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object',
                                       'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'carrier_code', 'ekp_code', 'trc_class'];
 BEGIN
-    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius') THEN
+    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius', 'edge') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
-            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), kea (the views that Kea reads), radius (the views that FreeRADIUS reads and writes).',
+            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), kea (the views that Kea reads), radius (the views that FreeRADIUS reads and writes), edge (the tables that an edge copies, or the centre from an edge).',
             hint = format('CALL nmsp.grant_to(%L, ''operator'');', grantee);
     END IF;
     IF level = 'agent' THEN
@@ -33,6 +33,10 @@ BEGIN
     END IF;
     IF level = 'radius' THEN
         CALL nmsp_radius.grant_to(grantee);
+        RETURN;
+    END IF;
+    IF level = 'edge' THEN
+        CALL nmsp_feed.grant_edge(grantee);
         RETURN;
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA nmsp, nmsp_feed, nmsp_kea, nmsp_radius TO %s', grantee);
@@ -71,7 +75,7 @@ END
 $fn$;
 REVOKE ALL ON PROCEDURE nmsp.grant_to(regrole, text) FROM PUBLIC;
 COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
-'Gives a role the rights of a level: reader, operator, admin, worker, agent, kea or radius (the latter two also set the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
+'Gives a role the rights of a level: reader, operator, admin, worker, agent, kea, radius or edge (kea and radius also set the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
 
 CREATE OR REPLACE FUNCTION nmsp.health()
 RETURNS TABLE (component text, state text, message text, hint text)
@@ -92,6 +96,7 @@ BEGIN
         coalesce(s.error, format('%s artifacts in place, %s changes waiting', s.artifacts, s.queue)),
         CASE WHEN s.error IS NOT NULL THEN 'The last good state stays in service. Mend the rows the message speaks of; SELECT * FROM nmsp_feed.quarantine shows which.' END
       FROM nmsp_feed.status s WHERE s.enabled;
+    RETURN QUERY SELECT e.* FROM nmsp_feed.edge_health() e;
     RETURN QUERY SELECT 'netgw'::text, 'warning'::text, format('"%s" has modems but no shared secret', g.name),
         format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'');', g.id)
       FROM nmsp.netgw g
