@@ -128,7 +128,9 @@ CREATE TABLE nmsp.phone_number (
     validity      tstzrange NOT NULL DEFAULT '[,)' CONSTRAINT phone_number_validity_is_not_empty CHECK (NOT isempty(validity)),
     active        boolean NOT NULL DEFAULT true,
     username      text CONSTRAINT phone_number_username_is_1_to_255_bytes CHECK (octet_length(username) BETWEEN 1 AND 255)
-        CONSTRAINT phone_number_username_is_printable CHECK (username !~ '[[:cntrl:]]'),
+        CONSTRAINT phone_number_username_is_printable CHECK (username !~ '[[:cntrl:]]')
+        -- templates put it between quotes
+        CONSTRAINT phone_number_username_has_no_quotes CHECK (username !~ '["\\{}]'),
     sip_registrar text CONSTRAINT phone_number_sip_registrar_is_a_host CHECK (sip_registrar ~ '^[A-Za-z0-9.:_\[\]-]{1,255}$'),
     sip_domain    text CONSTRAINT phone_number_sip_domain_is_a_host CHECK (sip_domain ~ '^[A-Za-z0-9.:_\[\]-]{1,255}$'),
     trc_class     int CONSTRAINT phone_number_needs_an_existing_trc_class REFERENCES nmsp.trc_class,
@@ -181,6 +183,7 @@ CREATE TABLE nmsp.phone_number_secret (
     phone_number_id bigint PRIMARY KEY CONSTRAINT phone_number_secret_needs_an_existing_number REFERENCES nmsp.phone_number ON DELETE CASCADE,
     password        text NOT NULL CONSTRAINT phone_number_password_is_1_to_128_bytes CHECK (octet_length(password) BETWEEN 1 AND 128)
         CONSTRAINT phone_number_password_is_printable CHECK (password !~ '[[:cntrl:]]')
+        CONSTRAINT phone_number_password_has_no_quotes CHECK (password !~ '["\\{}]')
 );
 COMMENT ON TABLE nmsp.phone_number_secret IS 'SIP passwords of phone numbers; readable only for administrators and the worker.';
 COMMENT ON COLUMN nmsp.phone_number_secret.phone_number_id IS 'The number.';

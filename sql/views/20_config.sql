@@ -61,7 +61,7 @@ BEGIN ATOMIC
     ('mta.modem_id.0',                 'nmsp.mta.modem_id', NULL),
     ('mta.configfile_id.0',            'nmsp.mta.template_id', NULL),
     ('mta.type.0',                     'nmsp.mta.type', 'sip or packetcable'),
-    ('mta.is_dummy.0',                 NULL, 'always nothing'),
+    ('mta.is_dummy.0',                 'nmsp.mta.id', 'always nothing'),
     ('mta.<column>.0',                 'nmsp.mta.<column>', 'any other column, those of your own too'),
     ('phonenumber.id.<port>',          'nmsp.phone_number.id', 'numbers that are active or suspended now, by port'),
     ('phonenumber.mta_id.<port>',      'nmsp.phone_number.mta_id', NULL),

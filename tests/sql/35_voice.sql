@@ -90,14 +90,14 @@ SELECT is(bad, (SELECT array_agg(b ORDER BY b) FROM unnest(bad) b WHERE (test.er
 SELECT test.refused($$INSERT INTO nmsp.phone_number (number) VALUES ('0372555001')$$, '23514', 'value for domain nmsp.e164 violates%', '', 'Write it with plus%', 'with a hint');
 SELECT test.violates(format('UPDATE nmsp.phone_number SET %s WHERE id = %s', s, :n0), '23514', c, '%', s) FROM (VALUES
     ('area_code = ''37x''', 'phone_number_area_code_is_digits'), ('area_code = ''555''', 'phone_number_area_code_is_part_of_the_number'), ('port = -1', 'phone_number_port_between_0_and_255'),
-    ('username = ''''', 'phone_number_username_is_1_to_255_bytes'), ('username = E''a\n''', 'phone_number_username_is_printable'), ('sip_domain = ''a b''', 'phone_number_sip_domain_is_a_host'),
+    ('username = ''''', 'phone_number_username_is_1_to_255_bytes'), ('username = E''a\n''', 'phone_number_username_is_printable'), ('username = ''a"''', 'phone_number_username_has_no_quotes'), ('sip_domain = ''a b''', 'phone_number_sip_domain_is_a_host'),
     ('validity = ''empty''', 'phone_number_validity_is_not_empty'), ('porting_in = ''soon''', 'phone_number_porting_in_is_known'),
     ('porting_in = ''confirmed''', 'phone_number_ported_in_has_a_beginning'), ('porting_out = ''confirmed''', 'phone_number_ported_out_has_an_end')) x(s, c);
 SELECT test.violates(format('UPDATE nmsp.phone_number SET %s WHERE id = %s', s, :n0), '23503', c, '%', s) FROM (VALUES
     ('carrier_in = ''D999''', 'phone_number_needs_an_existing_carrier_in'), ('ekp_out = ''x''', 'phone_number_needs_an_existing_ekp_out'), ('trc_class = 7', 'phone_number_needs_an_existing_trc_class')) x(s, c);
 SELECT test.violates(format('INSERT INTO nmsp.phone_number_secret VALUES (%s, ''x'')', :n0), '23505', 'phone_number_secret_pkey', '%', 'one password per number');
 SELECT test.violates(format('UPDATE nmsp.phone_number_secret SET password = %L', p), '23514', c, '%', c) FROM (VALUES
-    ('', 'phone_number_password_is_1_to_128_bytes'), (E'a\nb', 'phone_number_password_is_printable')) x(p, c);
+    ('', 'phone_number_password_is_1_to_128_bytes'), (E'a\nb', 'phone_number_password_is_printable'), ('a"; MaxCPE 1', 'phone_number_password_has_no_quotes'), ('{a}', 'phone_number_password_has_no_quotes')) x(p, c);
 
 -- ---- country codes: their digits tell their length
 CREATE TEMP TABLE cc AS SELECT c FROM unnest(ARRAY['1', '20', '213', '269', '30', '353', '376', '420', '49', '500', '51', '599', '64', '672', '7', '800', '81', '852', '886', '90', '971', '98', '998']) c;
@@ -147,6 +147,26 @@ SELECT lives_ok(format('INSERT INTO nmsp.phone_number (number, mta_id, port, val
 SELECT is(nmsp.line_state(true, '[2026-01-01,2026-02-01)', NULL, NULL, at::timestamptz), state, at) FROM (VALUES
     ('2025-12-31', 'planned'), ('2026-01-01', 'active'), ('2026-01-31', 'active'), ('2026-02-01', 'ended')) x(at, state);
 
+-- ---- every placeholder of an MTA
+CREATE TEMP VIEW wanted(placeholder, value) AS
+SELECT p.placeholder, p.value FROM nmsp.mta t, nmsp.phone_number n, LATERAL (VALUES
+    ('mta.id.0', t.id::text), ('mta.hostname.0', 'mta-' || t.id), ('mta.mac.0', '00:11:22:00:01:01'), ('mta.modem_id.0', t.modem_id::text), ('mta.configfile_id.0', t.template_id::text),
+    ('mta.type.0', 'sip'), ('mta.is_dummy.0', ''), ('mta.<column>.0', 'x'), ('phonenumber.id.<port>', n.id::text), ('phonenumber.mta_id.<port>', t.id::text), ('phonenumber.port.<port>', '1'),
+    ('phonenumber.country_code.<port>', '001'), ('phonenumber.prefix_number.<port>', '0212'), ('phonenumber.number.<port>', '5551234'), ('phonenumber.e164.<port>', '+12125551234'),
+    ('phonenumber.username.<port>', 'u'), ('phonenumber.password.<port>', 'secret1'), ('phonenumber.sipdomain.<port>', 'sip.test'), ('phonenumber.sip_registrar.<port>', 'reg.test'),
+    ('phonenumber.active.<port>', '1'), ('phonenumber.trc_class.<port>', '3'), ('phonenumber.contract_external_id.<port>', 'E1'), ('voice.<column>.0', 'proxy.test')) p(placeholder, value)
+ WHERE t.mac = '00:11:22:00:01:01' AND n.number = '+12125551234';
+INSERT INTO nmsp.trc_class VALUES (3, 'no service numbers');
+UPDATE nmsp.voice_setting SET sip_registrar = 'reg.test', sip_proxy = 'proxy.test', sip_domain = 'sip.test';
+UPDATE nmsp.phone_number SET area_code = '212', username = 'u', trc_class = 3, external_id = 'E1' WHERE id = :n1;
+SELECT set_eq('SELECT placeholder FROM nmsp.template_placeholders() WHERE placeholder ~ ''^(mta|phonenumber|voice)[.]''', 'SELECT placeholder FROM wanted', 'the placeholders are those this test knows');
+SELECT source AS before FROM nmsp.template WHERE id = :tm \gset
+UPDATE nmsp.template SET source = (SELECT string_agg(format('SnmpMibObject docsDevNmAccessCommunity.%s String "{%s}";', n, replace(replace(placeholder, '<port>', '1'), CASE placeholder WHEN 'mta.<column>.0' THEN '<column>' ELSE '!' END, 'name')), E'\n' ORDER BY n)
+      FROM (SELECT row_number() OVER (ORDER BY placeholder) AS n, replace(placeholder, 'voice.<column>', 'voice.sip_proxy') AS placeholder FROM wanted) w) WHERE id = :tm;
+SELECT is((SELECT string_agg(substring(l FROM '"(.*)"'), ', ' ORDER BY substring(l FROM 'Community\.(\d+)')::int) FROM string_to_table(docsis.text(nmsp.mta_config(:a1)), E'\n') l WHERE l LIKE '%docsDevNmAccessCommunity%'),
+          (SELECT string_agg(value, ', ' ORDER BY placeholder) FROM wanted), 'each has its value');
+UPDATE nmsp.template SET source = :'before' WHERE id = :tm;
+
 -- ---- a modem's end
 UPDATE nmsp.phone_number SET port = 5 WHERE id = :n1;
 SELECT lives_ok(format('DELETE FROM nmsp.mta WHERE id = %s', :a1), 'an MTA is deleted');
@@ -187,7 +207,7 @@ UPDATE nmsp.template SET source = E'SnmpMibObject sysContact.0 String "a";\nSnmp
 INSERT INTO nmsp.phone_number (number, mta_id, port) VALUES ('+49372555099', :a3, 0);
 SELECT matches((test.error_of(format('SELECT nmsp.mta_config(%s)', :a3))).detail || (test.error_of(format('SELECT nmsp.mta_config(%s)', :a3))).message, 'Line 2, column 33 of template "phone"', 'a file that cannot be made: line of the template');
 UPDATE nmsp.template SET source = E'MtaConfigDelimiter 1;\nSnmpMibObject sysContact.0 String "{voice.sip_registrar.0}{voice.trunk_prefix.0}{provbase.ro_community.0}";\nMtaConfigDelimiter 255;' WHERE id = :tm;
-SELECT is(pg_temp.objects(:a3) ->> 'sysContact.0', '0public', 'delimiters of its own, settings');
+SELECT is(pg_temp.objects(:a3) ->> 'sysContact.0', 'reg.test0public', 'delimiters of its own, settings');
 
 -- ---- the predecessor's template, as it is, gives the predecessor's bytes
 \set template `cat "$NMSP_VECTORS/templates/seed-fritzbox-mta.template.txt" 2>/dev/null`
