@@ -32,6 +32,9 @@ SECRETS = {"cmts-1": "first secret", "cmts-2": "the second one"}
 ONE, FIXED = MACS["cmts-1"][0], MACS["cmts-1"][1]
 ALL = [mac for macs in MACS.values() for mac in macs]
 SYS_LOCATION = "1.3.6.1.2.1.1.6.0"
+SUBSCRIPTION = "FROM nmsp.health() WHERE component LIKE 'subscription%'"
+LEAVE = ("ALTER SUBSCRIPTION nmsp_north DISABLE; ALTER SUBSCRIPTION nmsp_north SET "
+         "(slot_name = NONE); DROP SUBSCRIPTION nmsp_north")
 CHANGES = 100
 
 
@@ -177,8 +180,8 @@ def centre_away(t, bed):
     bed.isp.caught_up()
     bed.centre.stop("immediate")
     bed.all_boot(t, "the centre is down: modems boot")
-    bed.edge.wait_for("SELECT state FROM nmsp.health() WHERE component LIKE 'subscription%'", "error", 20)
-    t.like(bed.edge.value("SELECT message FROM nmsp.health() WHERE component LIKE 'subscription%'"),
+    bed.edge.wait_for(f"SELECT state {SUBSCRIPTION}", "error", 20)
+    t.like(bed.edge.value(f"SELECT message {SUBSCRIPTION}"),
            "does not run; what came until .* is in service", "health at the edge says so")
     bed.edge.restart("immediate")
     bed.isp.settle()
@@ -195,7 +198,8 @@ def centre_away(t, bed):
 def edge_away(t, bed):
     bed.edge.stop("immediate")
     bed.centre.psql("".join(f"{bed.place(mac, f'while away {mac}')};" for mac in ALL))
-    t.is_(bed.health(bed.centre, "%slot%"), ["warning"], "the edge is down: health at the centre says so")
+    t.is_(bed.health(bed.centre, "%slot%"), ["warning"],
+          "the edge is down: health at the centre says so")
     bed.edge.start()
     bed.same(t, "the edge is back: rows and files are the centre's")
     stop = threading.Event()
@@ -226,10 +230,11 @@ def edge_away(t, bed):
 
 def trouble(t, bed):
     """Rows that the edge's rules would refuse, TRUNCATE, a row of the edge's own."""
+    last = MACS["cmts-2"][3]
     broken = bed.centre.value(
         "SET session_replication_role = replica; INSERT INTO nmsp.template (name, source) VALUES "
         "('broken', 'Nonsense 1;') RETURNING id")
-    bed.centre.psql(f"UPDATE nmsp.modem SET template_id = {broken} WHERE mac = '{MACS['cmts-2'][3]}';"
+    bed.centre.psql(f"UPDATE nmsp.modem SET template_id = {broken} WHERE mac = '{last}';"
                     + bed.place(ONE, "after a broken row"))
     wait_until(lambda: bed.served(ONE), lambda got: got == ["after a broken row"], 10, "served")
     bed.edge.wait_for("SELECT count(*) FROM nmsp_feed.quarantine", "1", 20)
@@ -240,17 +245,17 @@ def trouble(t, bed):
     bed.centre.psql(
         "BEGIN; CREATE TEMP TABLE kept AS TABLE nmsp.modem; TRUNCATE nmsp.modem CASCADE; "
         "INSERT INTO nmsp.modem OVERRIDING SYSTEM VALUE SELECT * FROM kept WHERE mac <> "
-        f"'{MACS['cmts-2'][3]}'; COMMIT; {bed.place(ONE, 'after TRUNCATE')}")
+        f"'{last}'; COMMIT; {bed.place(ONE, 'after TRUNCATE')}")
     wait_until(lambda: bed.served(ONE), lambda got: got == ["after TRUNCATE"], 20, "served")
     bed.same(t, "TRUNCATE nmsp.modem CASCADE does not stop the edge")
-    bed.isp._devices.pop(MACS["cmts-2"].pop())
+    MACS["cmts-2"].remove(last)
     t.raises(edges.cluster.SqlError, lambda: bed.edge.psql("UPDATE nmsp.modem SET name = 'x'"),
              "who changes the centre's rows at the edge is told", "written at the centre")
-    bed.edge.psql("SET nmsp_feed.edge_write = 'on'; INSERT INTO nmsp.service_class (id, name, ds_rate, us_rate) "
-                  "OVERRIDING SYSTEM VALUE VALUES (77, 'iron', 1, 1)")
+    bed.edge.psql("SET nmsp_feed.edge_write = 'on'; INSERT INTO nmsp.service_class "
+                  "(id, name, ds_rate, us_rate) OVERRIDING SYSTEM VALUE VALUES (77, 'iron', 1, 1)")
     bed.isp.insert("service_class", name="iron", ds_rate=2, us_rate=2)
-    bed.edge.wait_for("SELECT message FROM nmsp.health() WHERE component LIKE 'subscription%'",
-                      lambda text: "errors so far" in text, 20)
+    bed.edge.wait_for(f"SELECT message {SUBSCRIPTION}", lambda text: "errors so far" in text,
+                      20)
     bed.all_boot(t, "one who insists, and collides: modems boot")
     bed.edge.psql("SET nmsp_feed.edge_write = 'on'; DELETE FROM nmsp.service_class WHERE id = 77")
     bed.same(t, "with that row gone it goes on by itself")
@@ -273,8 +278,8 @@ def centre_restored(t, bed):
     """The centre is lost and restored from a dump: the edge serves on, and is copied anew."""
     old = bed.centre
     dump = os.path.join(bed.isp.folder, "centre.sql")
-    subprocess.run([os.path.join(old.bindir, "pg_dump"), "-h", old.sockets, "-U", "postgres", "-f", dump,
-                    "postgres"], check=True)
+    subprocess.run([os.path.join(old.bindir, "pg_dump"), "-h", old.sockets, "-U", "postgres",
+                    "-f", dump, "postgres"], check=True)
     old.psql(bed.place(ONE, "after the dump"))
     wait_until(lambda: bed.served(ONE), lambda got: got == ["after the dump"], 10, "served")
     bed.isp.boot_all(MACS["cmts-2"])
@@ -300,8 +305,7 @@ def centre_restored(t, bed):
     loader = threading.Thread(target=load)
     loader.start()
     try:
-        bed.edge.psql("ALTER SUBSCRIPTION nmsp_north DISABLE; ALTER SUBSCRIPTION nmsp_north SET (slot_name = NONE); "
-                      "DROP SUBSCRIPTION nmsp_north")
+        bed.edge.psql(LEAVE)
         bed.isp.subscribe()
         bed.edge.psql("SELECT pg_drop_replication_slot('nmsp_from_north')")
         bed.isp.take_back()
@@ -310,19 +314,20 @@ def centre_restored(t, bed):
         stop.set()
         loader.join()
     t.is_(failures, [], "and no download failed meanwhile")
-    t.is_(bed.isp.boot(ONE).rates["ds"], [500_000_000], "what changed at the restored centre counts")
+    t.is_(bed.isp.boot(ONE).rates["ds"], [500_000_000],
+          "what changed at the restored centre counts")
     bed.downloads_are_back(t, "downloads are at the restored centre, each once")
 
 
 def promoted(t, bed):
     """The centre is gone for good: the edge takes its place."""
     bed.centre.stop("immediate")
-    bed.edge.psql("ALTER SUBSCRIPTION nmsp_north DISABLE; ALTER SUBSCRIPTION nmsp_north SET (slot_name = NONE); "
-                  "DROP SUBSCRIPTION nmsp_north; DO 'BEGIN PERFORM nmsp_feed.leave_centre(); END'")
+    bed.edge.psql(f"{LEAVE}; DO 'BEGIN PERFORM nmsp_feed.leave_centre(); END'")
     mac = "02:00:00:01:ff:01"
     with bed.isp.at_edge():
         bed.isp.add_modem(mac, bed.cmts["cmts-1"], template_id=bed.base, service_class_id=bed.gold)
-    t.is_(bed.isp.boot(mac).error, None, "an edge that leaves its centre is a database of its own: a new modem boots")
+    t.is_(bed.isp.boot(mac).error, None,
+          "an edge that leaves its centre is a database of its own: a new modem boots")
 
 
 def story(t, stack):
@@ -333,7 +338,8 @@ def story(t, stack):
     tap.require(None if daemons.DHCPD else "no dhcpd with LDAP (isc-dhcp-server-ldap)")
     bed = Bed(stack)
     stack.callback(lambda: t.diag(bed.isp.trouble()) if t.failed or sys.exc_info()[0] else None)
-    for part in (first_copy, live, centre_away, edge_away, trouble, many, centre_restored, promoted):
+    for part in (first_copy, live, centre_away, edge_away, trouble, many, centre_restored,
+                 promoted):
         begin = time.monotonic()
         part(t, bed)
         t.diag(f"{part.__name__}: {time.monotonic() - begin:.1f} s")

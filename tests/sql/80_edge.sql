@@ -167,9 +167,10 @@ SELECT test.refused(s, '25006', '%is written at the centre', '%', '%', s) FROM u
     'INSERT INTO nmsp.netgw (name) VALUES (''x'')', 'UPDATE nmsp.setting SET provisioning_server = ''1.1.1.1''', 'UPDATE nmsp_radius.setting SET days_ahead = 3']) s;
 SELECT lives_ok($$INSERT INTO nmsp_feed.target (feed, root) VALUES ('tftpd', '/srv/tftp/x')$$, 'targets are its own');
 SELECT lives_ok($$SELECT nmsp.record_downloads('n', '{now}', '{10.1.0.9}', '{x}', '{served}', ARRAY[$$ || :m || $$]::bigint[], '{1}', '{}', '{9}', '{1}', '{"\\x01"}', '{"\\x02"}')$$, 'so are downloads');
+SELECT string_agg(relation::text, ', ') AS all FROM nmsp_feed.edge_relation WHERE way = 'to edges' AND NOT radius AND relation::text !~ '\.setting' \gset
 SET session_replication_role TO replica;
 UPDATE nmsp.setting SET provisioning_server = '10.0.0.5', max_cpe = 9;
-TRUNCATE nmsp.modem, nmsp.modem_option, nmsp.endpoint;
+TRUNCATE :all;
 INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES ('02:00:00:00:00:01', :g, :t);
 RESET session_replication_role;
 SELECT results_eq('SELECT host(provisioning_server), max_cpe FROM nmsp.setting', $$VALUES ('10.9.0.1', 9)$$, 'its settings lie over those that come; a TRUNCATE of the centre can be repeated');
