@@ -1,13 +1,14 @@
 # nmsp: one PostgreSQL extension.
 #   make, make install    build and install with PGXS (PG_CONFIG=... chooses the server)
 #   make check            everything: packages, build, install, all tests (tests/check.mk)
+#   make check-faults     workers and daemons killed by the hundred, disks that fail, floods (tests/faults)
 #   make kea-hook, make install-kea   what Kea needs (kea-dev)
 #   make demo             see it work;  make demo-stop  takes it away again
 #   make fuzz, fuzz-coverage, fuzz-planted, valgrind, ubsan, asan, bench, bench-feed    harder looks (tests/check.mk)
 
 # PGXS brings a target "check" of its own and needs the server's headers; the goals of
 # tests/check.mk work without either and call make again for the rest.
-TEST_GOALS = check check-codec check-sql check-daemon demo demo-stop \
+TEST_GOALS = check check-codec check-sql check-daemon check-faults demo demo-stop \
              fuzz fuzz-coverage fuzz-planted bench bench-feed valgrind ubsan asan
 ifneq ($(filter $(TEST_GOALS),$(MAKECMDGOALS)),)
 include tests/check.mk

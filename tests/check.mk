@@ -16,6 +16,10 @@ check-sql:
 check-daemon:
 	$(BUILD) && tests/run.sh daemon
 
+# The long form of tests/daemon/90_faults.t: some 25 minutes; tests/faults/*.t say what can be set.
+check-faults:
+	$(BUILD) && tests/faults/run.sh
+
 demo:
 	tests/demo/demo.sh
 

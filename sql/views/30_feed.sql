@@ -72,7 +72,8 @@ BEGIN ATOMIC
                        WHERE c.feed = t.feed AND c.xid >= pg_snapshot_xmin(t.attempted)
                          AND NOT pg_visible_in_snapshot(c.xid, t.attempted)) AS newer) w
      CROSS JOIN LATERAL (
-           SELECT t.next_attempt > clock_timestamp()
+           -- an attempt in the future: the clock was set back, and no wait counts that was measured by it
+           SELECT t.next_attempt > clock_timestamp() AND t.attempted_at <= clock_timestamp()
                   AND NOT (w.newer AND t.attempted_at < clock_timestamp() - interval '1 s') AS blocked) x
      WHERE t.enabled
        -- the server's own feeder has no name; an agent says its own when it connects
@@ -373,7 +374,7 @@ BEGIN
     END IF;
     SELECT * INTO due FROM nmsp_feed._due_keys(t, f);
     work := nmsp_feed._compare(t, f, due.keys);
-    token := jsonb_build_object('snapshot', pg_current_snapshot()::text, 'bulk', due.cursors);
+    token := jsonb_build_object('snapshot', pg_current_snapshot()::text, 'bulk', due.cursors, 'at', clock_timestamp());
 
     INSERT INTO nmsp_feed.artifact (target_id, part, id, error)
     SELECT t.id, w.part, w.id, w.token FROM unnest(work) w WHERE w.action = 'error'
@@ -474,11 +475,25 @@ BEGIN ATOMIC
        SET error = p_error, error_at = clock_timestamp(), attempts = t.attempts + 1,
            attempted = coalesce((p_token::jsonb ->> 'snapshot')::pg_snapshot, pg_current_snapshot()),
            attempted_at = clock_timestamp(),
-           next_attempt = clock_timestamp() + least(300, 2 ^ least(t.attempts, 9)) * interval '1 s'
+           -- A cheap attempt is made again soon, so that a daemon that comes back is served at once; a dear
+           -- one takes a tenth of the time at most.
+           next_attempt = clock_timestamp() + least(2 ^ least(t.attempts, 9), 300, greatest(4,
+               10 * extract(epoch FROM clock_timestamp() - (p_token::jsonb ->> 'at')::timestamptz))) * interval '1 s'
      WHERE t.id = p_target;
 END;
 COMMENT ON FUNCTION nmsp_feed.fail(bigint, text, text) IS
-    'For the feeder: the target could not be served; tried again after 1, 2, 4 ... 300 s, or a second after a newer change';
+    'For the feeder: the target could not be served; tried again after 1, 2, 4 s and then every 4 s '
+    '(ten times as long as the attempt took where that is more, 300 s at most), or a second after a newer change';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.unblock() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE nmsp_feed.target t SET next_attempt = NULL
+     WHERE t.next_attempt IS NOT NULL
+       AND coalesce(t.settings ->> 'agent', '') = coalesce(current_setting('nmsp_feed.agent', true), '');
+END;
+COMMENT ON FUNCTION nmsp_feed.unblock() IS
+    'For the feeder when it starts: what failed before may be mended, so nothing waits for its next attempt';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.manifest(p_target bigint, p_after_part text, p_after_id bigint, p_max integer)
 RETURNS TABLE (part text, id bigint, path text, sha256 bytea, size bigint, failed boolean)

@@ -228,6 +228,15 @@ UPDATE public.thing SET body = 'f' WHERE id = 1;
 SELECT ok((SELECT blocked AND wait_ms BETWEEN 1 AND 1000 FROM nmsp_feed.targets() WHERE id = :t), 'a failed target is tried again after a while');
 UPDATE nmsp_feed.target SET attempted_at = now() - interval '2 s', next_attempt = now() + interval '1 h' WHERE id = :t;
 SELECT ok((SELECT NOT blocked AND wait_ms = 0 FROM nmsp_feed.targets() WHERE id = :t), 'or at once when there is a newer change');
+UPDATE nmsp_feed.target SET attempted_at = now() + interval '1 h', next_attempt = now() + interval '1 h 1 s' WHERE id = :t;
+SELECT ok((SELECT NOT blocked FROM nmsp_feed.targets() WHERE id = :t), 'or when the clock was set back since');
+UPDATE nmsp_feed.target SET attempts = 20 WHERE id = :t;
+SELECT nmsp_feed.fail(:t, NULL, 'still full') \g /dev/null
+SELECT ok((SELECT next_attempt - attempted_at BETWEEN '3 s' AND '4.1 s' FROM nmsp_feed.target WHERE id = :t), 'a cheap attempt is made every 4 s at least');
+SELECT nmsp_feed.fail(:t, jsonb_build_object('at', clock_timestamp() - interval '9 s')::text, 'dear') \g /dev/null
+SELECT ok((SELECT next_attempt - attempted_at BETWEEN '90 s' AND '91 s' FROM nmsp_feed.target WHERE id = :t), 'a dear one after ten times as long as it took');
+SELECT nmsp_feed.unblock() \g /dev/null
+SELECT ok((SELECT NOT blocked FROM nmsp_feed.targets() WHERE id = :t), 'a feeder that starts waits for nothing');
 :feeder
 :feeder
 SELECT is((SELECT error FROM nmsp_feed.status WHERE target_id = :t), NULL, 'success clears the error');

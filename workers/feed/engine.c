@@ -18,6 +18,7 @@
 #define LOOK_EVERY_MS 30000 /* safety net: a wake-up may be lost (COMMIT PREPARED) */
 #define NOT_READY_MS 3000   /* the schema is absent or behind: look again */
 #define PRUNE_EVERY_MS 10000
+#define TELL_EVERY_MS 300000       /* a failure that stays the same */
 #define MAX_VALIDATIONS 1000       /* of one generation: each run takes one file out */
 #define QUARANTINE_MESSAGE_MAX 600 /* bytes kept of what the daemon says about one file */
 
@@ -27,7 +28,9 @@ typedef struct memory {
     char *root;
     int fd; /* the open root, locked; -1 */
     feed_check check;
-    bool checked; /* the comparison at start was begun */
+    bool checked;  /* the comparison at start was begun */
+    char *failure; /* the last one that the log was told, NULL: none since it went well */
+    int64_t told;  /* when */
     struct memory *next;
 } memory;
 
@@ -56,7 +59,8 @@ typedef struct engine {
     size_t ntargets;
     feed_rows rows; /* what the targets' texts point into */
     bool ready;
-    bool told; /* that it is not ready */
+    bool told;  /* that it is not ready */
+    bool begun; /* it was ready once */
     int64_t next_prune;
 } engine;
 
@@ -243,14 +247,19 @@ hold_root(engine *e, target *t, char *error, size_t error_size)
 
 /* ---------------------------------------------------------------- one batch */
 
-/* Stores and tells that a target could not be served. */
-static feed_status
-fail(engine *e, target *t, const char *token, const char *error)
+/* A failure is logged when it is new, and now and then while it lasts. */
+static void
+log_failure(engine *e, target *t, const char *error)
 {
-    feed_value params[3] = {text_value(t->id_text), text_value(token), text_value(error)};
+    memory *m = t->memory;
+    int64_t now = e->store->now(e->store);
     feed_buffer text = {0};
-    feed_status status;
 
+    if (m->failure != NULL && strcmp(m->failure, error) == 0 && now - m->told < TELL_EVERY_MS)
+        return;
+    free(m->failure);
+    m->failure = strdup(error);
+    m->told = now;
     feed_add(&text, "target ", 7);
     feed_add(&text, t->name, strlen(t->name));
     feed_add(&text, " failed: ", 9);
@@ -258,6 +267,16 @@ fail(engine *e, target *t, const char *token, const char *error)
     e->store->log(e->store, FEED_WARNING, text.failed ? error : text.data,
                   "See nmsp_feed.status; it is tried again.");
     free(text.data);
+}
+
+/* Stores and tells that a target could not be served. */
+static feed_status
+fail(engine *e, target *t, const char *token, const char *error)
+{
+    feed_value params[3] = {text_value(t->id_text), text_value(token), text_value(error)};
+    feed_status status;
+
+    log_failure(e, t, error);
     e->store->note(e->store, 0, error);
     status = execute(e->store, "SELECT nmsp_feed.fail($1::bigint, $2::text, $3::text)", params, 3,
                      NULL, 0);
@@ -644,6 +663,8 @@ serve(engine *e, target *t, bool *more)
         status = confirm(e, t, &b, error, sizeof(error));
     if (status == FEED_OK) {
         log_refused(e, t, &b);
+        free(t->memory->failure);
+        t->memory->failure = NULL;
         e->store->note(e->store, (long)b.n, NULL);
         *more = true;
     } else if (status == FEED_RETRY) {
@@ -718,6 +739,8 @@ is_ready(engine *e)
     if (status == FEED_OK && present && !right)
         status = ask(e, "SELECT nmsp_feed.protocol() = " FEED_PROTOCOL_TEXT, &right);
     e->ready = status == FEED_OK && present && right;
+    if (e->ready && !e->begun)
+        e->begun = execute(e->store, "SELECT nmsp_feed.unblock()", NULL, 0, NULL, 0) == FEED_OK;
     if (e->ready) {
         e->told = false;
     } else if (status == FEED_OK && !e->told) {
@@ -796,6 +819,7 @@ feed_run(feed_store *store)
         e.memories = m->next;
         close_root(m);
         feed_check_forget(&m->check);
+        free(m->failure);
         free(m);
     }
 }
