@@ -12,7 +12,7 @@ AS $fn$
 DECLARE
     relation record;
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'phone_number_secret', 'radcheck', 'nas'];
-    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object',
+    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object', 'netgw_format',
                                       'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'carrier_code', 'ekp_code', 'trc_class'];
 BEGIN
     IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius', 'edge') THEN
@@ -67,7 +67,8 @@ BEGIN
         EXECUTE format('GRANT SELECT (phone_number_id), INSERT, UPDATE (password), DELETE ON nmsp.phone_number_secret TO %s', grantee);
     END IF;
     IF level = 'admin' THEN
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean), nmsp_radius.maintain(int), nmsp_radius.config(text, cidr[]) TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_feed.reconcile(bigint, boolean), nmsp_radius.maintain(int), nmsp_radius.config(text, cidr[]),
+            nmsp.netgw_config(bigint), nmsp.diff_config(bigint, text), nmsp.netgw_line(bigint), nmsp.netgw_subject(bigint) TO %s', grantee);
     END IF;
     IF level = 'worker' THEN
         EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nmsp, nmsp_feed TO %s', grantee);
