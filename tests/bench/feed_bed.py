@@ -147,7 +147,7 @@ class Bed:
 
     def _compile(self):
         folder = self.make_folder("bin")
-        for name in ("dhcp_load", "tftp_load"):
+        for name in ("dhcp_load", "tftp_load", "fork_exit"):
             subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-sign-compare",
                             "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror",
                             os.path.join(HERE, f"{name}.c"), "-o", os.path.join(folder, name)], check=True)
@@ -194,17 +194,11 @@ class Bed:
         return self._numbers([os.path.join(self.programs, "dhcp_load"), server, self.net.server_address, database.modems,
                               PER_NETWORK, concurrent, seconds, which])
 
-    def tftp(self, names, concurrent=64, seconds=SECONDS, form="cm/cm-%d.cfg"):
-        """Downloads: what tftp_load.c prints."""
-        return self._numbers([os.path.join(self.programs, "tftp_load"), self.net.server_address, 69, form, names,
-                              concurrent, seconds])
+    def tftp(self, server, names, concurrent=64, seconds=SECONDS, form="cm/cm-%d.cfg"):
+        """Downloads from the server at an address: what tftp_load.c prints."""
+        return self._numbers([os.path.join(self.programs, "tftp_load"), server, 69, form, names, concurrent, seconds])
 
     # -- daemons
-
-    def agent(self, database, **settings):
-        """nmsp-agent of a database; a context manager."""
-        words = f"host={self.db.sockets} dbname={database.name} user={agents.ROLE}"
-        return agents.Agent(self.net.server, self.run_folder, self.db.sockets, database=words, **settings)
 
     def own_address(self):
         """One more address of the server's namespace: daemons beside each other, taking turns under load."""
