@@ -1,14 +1,20 @@
 -- From rows to configfiles: the placeholders of templates and what they read, and the sealed file.
 
+-- What nmsp.modem_config asks is PL/pgSQL: its plans are kept, while the body of an SQL function that
+-- cannot become a part of its query is planned at each call.
 CREATE OR REPLACE FUNCTION nmsp.template_parts(template_id bigint, OUT source text, OUT name text, OUT version int)
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
     WITH RECURSIVE chain(next_id, depth, name, version, source) AS (
-        SELECT t.parent_id, 1, t.name, t.version, t.source FROM nmsp.template t WHERE t.id = template_id
+        SELECT t.parent_id, 1, t.name, t.version, t.source FROM nmsp.template t WHERE t.id = template_parts.template_id
         UNION ALL
         SELECT t.parent_id, c.depth + 1, c.name, t.version, t.source FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
-    SELECT pg_catalog.string_agg(c.source, E'\n' ORDER BY c.depth), max(c.name), sum(c.version)::int FROM chain c;
-END;
+    SELECT pg_catalog.string_agg(c.source, E'\n' ORDER BY c.depth), max(c.name), sum(c.version)::int
+      INTO source, name, version FROM chain c;
+END
+$fn$;
 COMMENT ON FUNCTION nmsp.template_parts(bigint) IS 'A template''s whole text (its own, then its parents''), its name, and a version that grows whenever a text of the chain changes.';
 
 CREATE OR REPLACE VIEW nmsp.template_text AS
@@ -91,8 +97,10 @@ COMMENT ON COLUMN nmsp.template_placeholder.note IS 'Unit or condition.';
 -- What nmsp.modem_config asks, each once per statement and key.
 
 CREATE OR REPLACE FUNCTION nmsp.setting_values(OUT placeholders jsonb, OUT max_cpe int)
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
     SELECT pg_catalog.jsonb_build_object(
         'provbase.provisioning_server.0', host(s.provisioning_server),
         'provbase.ro_community.0', x.ro_community,
@@ -103,15 +111,18 @@ BEGIN ATOMIC
         'provbase.max_cpe.0', s.max_cpe,
         'provbase.ds_rate_coefficient.0', s.ds_rate_coefficient,
         'provbase.us_rate_coefficient.0', s.us_rate_coefficient), s.max_cpe
-      FROM nmsp.setting s, nmsp.setting_secret x;
-END;
+      INTO placeholders, max_cpe FROM nmsp.setting s, nmsp.setting_secret x;
+END
+$fn$;
 REVOKE ALL ON FUNCTION nmsp.setting_values() FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.setting_values() IS 'Values of the provbase placeholders, communities among them, and the MaxCPE of modems.';
 
 CREATE OR REPLACE FUNCTION nmsp.service_class_values(service_class_id bigint) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT pg_catalog.jsonb_build_object(
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    RETURN (SELECT pg_catalog.jsonb_build_object(
         'qos.id.0', c.id,
         'qos.name.0', c.name,
         'qos.ds_rate_max.0', pg_catalog.trim_scale(c.ds_rate / 1000000.0),
@@ -120,15 +131,19 @@ BEGIN ATOMIC
         'qos.us_rate_max_help.0', pg_catalog.round(c.us_rate * s.us_rate_coefficient),
         'qos.ds_name.0', c.ds_name,
         'qos.us_name.0', c.us_name)
-      FROM nmsp.service_class c, nmsp.setting s WHERE c.id = service_class_id;
-END;
+      FROM nmsp.service_class c, nmsp.setting s WHERE c.id = service_class_values.service_class_id);
+END
+$fn$;
 COMMENT ON FUNCTION nmsp.service_class_values(bigint) IS 'Values of the qos placeholders of a service class.';
 
 CREATE OR REPLACE FUNCTION nmsp.modem_options(modem_id bigint) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT pg_catalog.jsonb_object_agg('modem.' || o.key || '.0', o.value) FROM nmsp.modem_option o WHERE o.modem_id = modem_options.modem_id;
-END;
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    RETURN (SELECT pg_catalog.jsonb_object_agg('modem.' || o.key || '.0', o.value) FROM nmsp.modem_option o WHERE o.modem_id = modem_options.modem_id);
+END
+$fn$;
 COMMENT ON FUNCTION nmsp.modem_options(bigint) IS 'Values of a modem''s options as placeholders; null when it has none.';
 
 CREATE OR REPLACE FUNCTION nmsp.shared_secret(netgw_id bigint) RETURNS text
@@ -151,9 +166,10 @@ REVOKE ALL ON FUNCTION nmsp.shared_secret(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.shared_secret(bigint) IS 'The key of a gateway''s CMTS MIC. Errors: 55000 when it has none.';
 
 CREATE OR REPLACE FUNCTION nmsp.modem_path(modem_id bigint, download_key text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'cm/cm-' || modem_id
-    || coalesce('-' || "left"(encode(sha256(convert_to(download_key || ' ' || modem_id || ' ' || download_key, 'UTF8')), 'hex'), 16), '') || '.cfg';
+LANGUAGE sql STABLE PARALLEL SAFE
+-- STABLE, as convert_to() is: so it becomes a part of the query that calls it.
+RETURN 'cm/cm-' || modem_id::text
+    || coalesce('-' || "left"(encode(sha256(convert_to(download_key || ' ' || modem_id::text || ' ' || download_key, 'UTF8')), 'hex'), 16), '') || '.cfg';
 COMMENT ON FUNCTION nmsp.modem_path(bigint, text) IS
 'Name of a modem''s configfile; with a key (nmsp.setting_secret.download_key) nobody can guess it.';
 

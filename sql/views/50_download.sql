@@ -1,137 +1,116 @@
 -- Downloads: the file of this moment for who may have it, and what was served.
 
-CREATE OR REPLACE FUNCTION nmsp.source_owner(source inet, modem_id bigint) RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path TO pg_catalog, pg_temp
-AS $fn$
-DECLARE
-    mac macaddr;
-BEGIN
-    IF family(source) = 4 THEN
-        mac := (SELECT m.mac FROM nmsp.modem m WHERE m.address = source AND m.id <> source_owner.modem_id);
-    ELSE
-        mac := (SELECT m.mac FROM nmsp.modem m WHERE m.address6 = source AND m.id <> source_owner.modem_id);
-    END IF;
-    RETURN mac::text;
-END
-$fn$;
-COMMENT ON FUNCTION nmsp.source_owner(inet, bigint) IS 'MAC of the modem, other than this one, that has the address as its fixed one; null: none.';
+CREATE OR REPLACE FUNCTION nmsp.path_modem_id(path text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- What is before and behind the number is compared by who calls this: cheaper than one long pattern.
+RETURN CASE WHEN split_part(split_part(split_part(path, 'cm/cm-', 2), '.', 1), '-', 1) ~ '^[1-9][0-9]{0,17}$'
+            THEN split_part(split_part(split_part(path, 'cm/cm-', 2), '.', 1), '-', 1)::bigint END;
+COMMENT ON FUNCTION nmsp.path_modem_id(text) IS 'The number in what may be the name of a configfile; whether it is that of this modem is for nmsp.modem_path to say. Null: none.';
 
-CREATE OR REPLACE FUNCTION nmsp.download_problem(m nmsp.modem, source inet, at timestamptz, pool nmsp.pool) RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path TO pg_catalog, pg_temp
-AS $fn$
-DECLARE
-    setting record;
-    owner text;
-    fixed CONSTANT inet := CASE WHEN family(source) = 4 THEN m.address ELSE m.address6 END;
-    last record;
-BEGIN
-    SELECT s.download_check, s.download_once INTO setting FROM nmsp.setting s;
-    IF setting.download_check <> 'off' THEN
-        owner := nmsp.source_owner(source, m.id);
-        IF owner IS NOT NULL THEN
-            RETURN 'the address belongs to modem ' || owner;
-        ELSIF pool.purpose <> 'cm' THEN
-            RETURN format('the address lies in pool %s (%s)', pool.network, pool.purpose);
-        END IF;
-    END IF;
-    IF setting.download_check = 'strict' THEN
-        IF pool.id IS NULL THEN
-            RETURN 'the address lies in no pool';
-        ELSIF pool.netgw_id = m.netgw_id AND fixed <> source THEN
-            RETURN format('the modem has the address %s', host(fixed));
-        END IF;
-    END IF;
-    IF setting.download_once IS NOT NULL THEN
-        SELECT d.at, d.source INTO last FROM nmsp.modem_download d WHERE d.modem_id = m.id AND d.at > download_problem.at - setting.download_once;
-        IF FOUND THEN
-            RETURN format('%s has downloaded it already', host(last.source));
-        END IF;
-    END IF;
-    RETURN NULL;
-END
-$fn$;
-COMMENT ON FUNCTION nmsp.download_problem(nmsp.modem, inet, timestamptz, nmsp.pool) IS
-'Why this source must not have the modem''s file, by nmsp.setting.download_check and download_once; null: it may. pool holds the source.';
+CREATE OR REPLACE FUNCTION nmsp.path_modem_mac(path text) RETURNS macaddr
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN path LIKE '%/mac-%' THEN
+    regexp_replace(substring(path FROM '^/?cm/mac-([0-9a-f]{1,2}(?:-[0-9a-f]{1,2}){5})\.cfg$'), '\m([0-9a-f])\M', '0\1', 'g')::macaddr END;
+COMMENT ON FUNCTION nmsp.path_modem_mac(text) IS 'The hardware address in a name cm/mac-<bytes in hex, by hyphens>.cfg; null: none.';
 
 CREATE OR REPLACE FUNCTION nmsp.path_modem(path text) RETURNS nmsp.modem
-LANGUAGE plpgsql STABLE
-SET search_path TO pg_catalog, pg_temp
-AS $fn$
-DECLARE
-    m nmsp.modem;
-    key CONSTANT text := (SELECT x.download_key FROM nmsp.setting_secret x);
-    hex text;
-BEGIN
-    SELECT x.* INTO m FROM nmsp.modem x WHERE x.id = substring(path FROM '^/?cm/cm-([1-9][0-9]{0,17})(?:-[0-9a-f]{16})?\.cfg$')::bigint;
-    IF FOUND AND ltrim(path, '/') = nmsp.modem_path(m.id, key) THEN
-        RETURN m;
-    END IF;
-    hex := substring(path FROM '^/?cm/mac-([0-9a-f]{1,2}(?:-[0-9a-f]{1,2}){5})\.cfg$');
-    IF hex IS NULL OR key IS NOT NULL THEN
-        RETURN NULL;
-    END IF;
-    hex := regexp_replace(hex, '\m([0-9a-f])\M', '0\1', 'g');
-    SELECT x.* INTO m FROM nmsp.modem x WHERE x.mac = hex::macaddr;
-    RETURN m;
-END
-$fn$;
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT m FROM nmsp.modem m, nmsp.setting_secret x
+     WHERE m.id = nmsp.path_modem_id(path) AND ltrim(path, '/') = nmsp.modem_path(m.id, x.download_key)
+    UNION ALL
+    SELECT m FROM nmsp.modem m, nmsp.setting_secret x WHERE x.download_key IS NULL AND m.mac = nmsp.path_modem_mac(path);
+END;
 COMMENT ON FUNCTION nmsp.path_modem(text) IS
 'The modem whose configfile has this name: cm/cm-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) cm/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
 
+CREATE OR REPLACE FUNCTION nmsp.download_rows(path text[], source inet[], at timestamptz)
+RETURNS TABLE (n bigint, verdict text, content bytea, note text, modem_id bigint, netgw_id bigint, config_sha256 bytea, sha256 bytea)
+LANGUAGE sql STABLE ROWS 64
+BEGIN ATOMIC
+    -- One statement for all requests of a moment, in steps (q, f, p, ...) that each look at what the ones
+    -- before have found. OFFSET 0: what is costly is done once per row.
+    SELECT q.n, CASE WHEN f.id IS NULL THEN 'unknown' WHEN w.problem IS NOT NULL THEN 'refused' ELSE 'served' END, t.content,
+           CASE WHEN f.id IS NULL OR w.problem IS NOT NULL THEN w.problem WHEN p.id IS NULL THEN 'unknown source'
+                WHEN p.netgw_id <> f.netgw_id THEN 'seen elsewhere' END,
+           f.id, CASE WHEN f.id IS NOT NULL THEN g.netgw_id END, c.hash, CASE WHEN s.download_origin THEN pg_catalog.sha256(t.content) ELSE c.hash END
+      FROM unnest(path, source) WITH ORDINALITY q(path, source, n)
+     CROSS JOIN nmsp.setting s CROSS JOIN nmsp.setting_secret x
+      LEFT JOIN LATERAL (
+           SELECT m.id, m.netgw_id, CASE pg_catalog.family(q.source) WHEN 4 THEN m.address ELSE m.address6 END AS fixed, m
+             FROM nmsp.modem m WHERE m.id = nmsp.path_modem_id(q.path) AND ltrim(q.path, '/') = nmsp.modem_path(m.id, x.download_key)
+           UNION ALL
+           SELECT m.id, m.netgw_id, CASE pg_catalog.family(q.source) WHEN 4 THEN m.address ELSE m.address6 END, m
+             FROM nmsp.modem m WHERE x.download_key IS NULL AND m.mac = nmsp.path_modem_mac(q.path)) f ON true
+      LEFT JOIN nmsp.pool p ON p.network >>= q.source
+      -- The secret is that of the CMTS it comes through: after a node was moved to another one, its
+      -- modems boot before anybody has changed their rows.
+     CROSS JOIN LATERAL (SELECT coalesce(p.netgw_id, f.netgw_id) AS netgw_id) g
+      LEFT JOIN LATERAL (
+           SELECT m.mac FROM nmsp.modem m
+            WHERE s.download_check <> 'off' AND pg_catalog.family(q.source) = 4 AND m.address = q.source AND m.id <> f.id
+           UNION ALL
+           SELECT m.mac FROM nmsp.modem m
+            WHERE s.download_check <> 'off' AND pg_catalog.family(q.source) = 6 AND m.address6 = q.source AND m.id <> f.id) o ON true
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN f.id IS NULL THEN NULL
+                       WHEN o.mac IS NOT NULL THEN 'the address belongs to modem ' || o.mac
+                       WHEN s.download_check <> 'off' AND p.purpose <> 'cm' THEN format('the address lies in pool %s (%s)', p.network, p.purpose)
+                       WHEN s.download_check = 'strict' AND p.id IS NULL THEN 'the address lies in no pool'
+                       WHEN s.download_check = 'strict' AND p.netgw_id = f.netgw_id AND f.fixed <> q.source
+                           THEN format('the modem has the address %s', host(f.fixed))
+                       -- no join: the planner would read all of the table for a handful of modems
+                       WHEN s.download_once IS NOT NULL THEN
+                           (SELECT format('%s has downloaded it already', host(d.source)) FROM nmsp.modem_download d
+                             WHERE d.modem_id = f.id AND d.at > download_rows.at - s.download_once) END AS problem OFFSET 0) w
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN f.id IS NULL OR w.problem IS NOT NULL THEN NULL
+                       WHEN g.netgw_id = f.netgw_id THEN nmsp.modem_config(f.m)
+                       ELSE nmsp.modem_config(jsonb_populate_record(f.m, jsonb_build_object('netgw_id', g.netgw_id))) END AS config OFFSET 0) b
+     CROSS JOIN LATERAL (SELECT pg_catalog.sha256(b.config::bytea) AS hash OFFSET 0) c
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN s.download_origin AND b.config IS NOT NULL
+                       THEN docsis.seal(docsis.with_download(b.config, at, q.source), nmsp.shared_secret(g.netgw_id), pg_catalog.family(q.source) = 6)
+                       ELSE b.config END::bytea AS content OFFSET 0) t;
+END;
+REVOKE ALL ON FUNCTION nmsp.download_rows(text[], inet[], timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.download_rows(text[], inet[], timestamptz) IS
+'What nmsp.download says of each request (n counts them from 1), and the SHA-256 of content; an error of one file is an error of all.';
+
 CREATE OR REPLACE FUNCTION nmsp.download(path text, source inet, at timestamptz,
     OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea)
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
-AS $fn$
-DECLARE
-    m nmsp.modem;
-    pool nmsp.pool;
-    config docsis.config;
-BEGIN
-    verdict := 'unknown';
-    m := nmsp.path_modem(path);
-    IF m.id IS NULL THEN
-        RETURN;
-    END IF;
-    modem_id := m.id;
-    -- The secret is that of the CMTS it comes through: after a node was moved to another one, its
-    -- modems boot before anybody has changed their rows.
-    SELECT p.* INTO pool FROM nmsp.pool p WHERE p.network >>= source;
-    netgw_id := coalesce(pool.netgw_id, m.netgw_id);
-    note := nmsp.download_problem(m, source, at, pool);
-    IF note IS NOT NULL THEN
-        verdict := 'refused';
-        RETURN;
-    END IF;
-    note := CASE WHEN pool.id IS NULL THEN 'unknown source' WHEN netgw_id <> m.netgw_id THEN 'seen elsewhere' END;
-    m.netgw_id := netgw_id;
-    config := nmsp.modem_config(m);
-    config_sha256 := sha256(config::bytea);
-    IF (SELECT s.download_origin FROM nmsp.setting s) THEN
-        config := docsis.seal(docsis.with_download(config, at, source), nmsp.shared_secret(netgw_id), family(source) = 6);
-    END IF;
-    content := config::bytea;
-    verdict := 'served';
-END
-$fn$;
+BEGIN ATOMIC
+    SELECT d.verdict, d.content, d.note, d.modem_id, d.netgw_id, d.config_sha256 FROM nmsp.download_rows(ARRAY[path], ARRAY[source], at) d;
+END;
 REVOKE ALL ON FUNCTION nmsp.download(text, inet, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.download(text, inet, timestamptz) IS
 'The configfile of this name for this source at this moment, sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file) or refused; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config.';
 
 CREATE OR REPLACE FUNCTION nmsp.download_batch(path text[], source inet[], at timestamptz,
-    OUT n int, OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea) RETURNS SETOF record
+    OUT n int, OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea,
+    OUT sha256 bytea) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
+SET plan_cache_mode TO force_generic_plan -- a plan of this size takes longer to make than to run
+SET enable_memoize TO off
 AS $fn$
 BEGIN
+    BEGIN
+        -- sorted, and not as the requests are: so that no row is out before all are made
+        RETURN QUERY SELECT r.n::int, r.verdict, r.content, r.note, r.modem_id, r.netgw_id, r.config_sha256, r.sha256
+                       FROM nmsp.download_rows(path, source, at) r ORDER BY r.n DESC;
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        NULL; -- one cannot be made: each by itself
+    END;
     FOR i IN 1 .. cardinality(path) LOOP
         n := i;
         BEGIN
-            SELECT d.verdict, d.content, d.note, d.modem_id, d.netgw_id, d.config_sha256
-              INTO verdict, content, note, modem_id, netgw_id, config_sha256
-              FROM nmsp.download(path[i], source[i], at) d;
+            SELECT r.verdict, r.content, r.note, r.modem_id, r.netgw_id, r.config_sha256, r.sha256
+              INTO verdict, content, note, modem_id, netgw_id, config_sha256, sha256
+              FROM nmsp.download_rows(path[i:i], source[i:i], at) r;
         EXCEPTION WHEN OTHERS THEN
             verdict := 'failed';
             content := NULL;
@@ -139,6 +118,7 @@ BEGIN
             modem_id := (nmsp.path_modem(path[i])).id;
             netgw_id := NULL;
             config_sha256 := NULL;
+            sha256 := NULL;
         END;
         RETURN NEXT;
     END LOOP;

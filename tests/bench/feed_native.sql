@@ -15,7 +15,8 @@ INSERT INTO hosts (host_id, dhcp_identifier, dhcp_identifier_type, dhcp4_subnet_
            dhcp4_client_classes, dhcp4_next_server, dhcp4_boot_file_name
       FROM nmsp_kea.hosts WHERE dhcp4_subnet_id IS NOT NULL;
 INSERT INTO dhcp4_options (code, value, formatted_value, space, persistent, host_id, scope_id)
-    SELECT code, value, formatted_value, space, persistent, host_id, scope_id FROM nmsp_kea.dhcp4_options ORDER BY host_id, code;
+    SELECT o.code, o.value, o.formatted_value, o.space, o.persistent, o.host_id, o.scope_id
+      FROM nmsp_kea.dhcp4_options o JOIN hosts h ON h.host_id = o.host_id ORDER BY o.host_id, o.code;
 DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM later LOOP EXECUTE r.sql; END LOOP; END $$;
 RESET session_replication_role;
 VACUUM (FREEZE, ANALYZE) hosts;

@@ -29,7 +29,7 @@ typedef struct statement {
 static const statement statements[ASK_COUNT] = {
     [ASK_DOWNLOAD] = {"download",
                       "SELECT n::text, verdict, content, note, modem_id::text, netgw_id::text, "
-                      "config_sha256, pg_catalog.sha256(content) FROM nmsp.download_batch("
+                      "config_sha256, sha256 FROM nmsp.download_batch("
                       "$1::text[], $2::inet[], pg_catalog.clock_timestamp())"},
     [ASK_RECORD] = {"record",
                     "SELECT nmsp.record_downloads($1::text, $2::timestamptz[], $3::inet[], "
