@@ -40,3 +40,11 @@ COMMENT ON COLUMN nmsp.edge.settings IS 'Columns of nmsp.setting that are otherw
 COMMENT ON COLUMN nmsp.edge.centre IS 'The row of nmsp.setting as it is at the centre; kept by a trigger.';
 COMMENT ON COLUMN nmsp.edge.dropped IS 'Foreign keys from tables of this database''s own to the centre''s, taken away because a TRUNCATE there could not be repeated here with them.';
 COMMENT ON COLUMN nmsp.edge.since IS 'Since when it is one.';
+
+CREATE TABLE nmsp.heartbeat (
+    id boolean PRIMARY KEY DEFAULT true CONSTRAINT heartbeat_has_exactly_one_row CHECK (id),
+    at timestamptz NOT NULL
+);
+COMMENT ON TABLE nmsp.heartbeat IS 'Tells edges how old is what they have: the feeder of the centre writes the time from time to time. Empty where there are no edges.';
+COMMENT ON COLUMN nmsp.heartbeat.id IS 'Always true.';
+COMMENT ON COLUMN nmsp.heartbeat.at IS 'When; all that was committed at the centre before has come with it.';

@@ -548,6 +548,7 @@ BEGIN
     DELETE FROM nmsp_feed.change c
      WHERE NOT pg_visible_in_snapshot(c.xid, pg_current_snapshot()) AND c.xid IS DISTINCT FROM pg_current_xact_id_if_assigned()
         OR NOT EXISTS (SELECT FROM nmsp_feed.feed f WHERE f.name = c.feed);
+    PERFORM nmsp_feed.beat();
     RETURN removed;
 END
 $fn$;

@@ -10,6 +10,7 @@ INSERT INTO nmsp_feed.edge_table (relation, way, radius, netgw, note) VALUES
     ('nmsp.netgw_secret', 'to edges', false, 'netgw_id', 'files are sealed with it'),
     ('nmsp.pool', 'to edges', false, 'netgw_id', NULL),
     ('nmsp.modem', 'to edges', false, 'netgw_id', NULL),
+    ('nmsp.heartbeat', 'to edges', false, NULL, 'nmsp.health() tells by it how far behind an edge is'),
     ('nmsp.ppp_account', 'to edges', false, NULL, 'their fixed addresses are left out of dynamic ranges'),
     ('nmsp.ppp_account_secret', 'to edges', true, NULL, NULL),
     ('nmsp_radius.setting', 'to edges', true, NULL, NULL),
@@ -106,6 +107,21 @@ $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed._mend_publication(text, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed._mend_publication(text, boolean) IS 'Makes a publication for edges, or gives it the tables it should have';
 
+CREATE OR REPLACE FUNCTION nmsp_feed.beat() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER -- a feeder's role need not be able to write tables of nmsp
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    -- At an edge not even a statement that writes no row is let through.
+    IF EXISTS (SELECT FROM nmsp_feed.edge_publication) AND NOT EXISTS (SELECT FROM nmsp.edge) THEN
+        INSERT INTO nmsp.heartbeat AS h (at) VALUES (clock_timestamp())
+            ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE h.at < excluded.at - '10 s'::interval OR h.at > excluded.at;
+    END IF;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp_feed.beat() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed.beat() IS 'At a centre with edges: writes nmsp.heartbeat. The feeder calls it from time to time, by nmsp_feed.prune().';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.create_publication(name text DEFAULT 'nmsp_edge', netgws text[] DEFAULT NULL, radius boolean DEFAULT false) RETURNS int
 LANGUAGE plpgsql VOLATILE
 SET search_path TO pg_catalog, pg_temp
@@ -128,6 +144,7 @@ BEGIN
     END IF;
     INSERT INTO nmsp_feed.edge_publication AS p (name, netgws, radius) VALUES (create_publication.name, ids, create_publication.radius)
         ON CONFLICT ON CONSTRAINT edge_publication_pkey DO UPDATE SET netgws = excluded.netgws, radius = excluded.radius;
+    PERFORM nmsp_feed.beat();
     RETURN nmsp_feed._mend_publication(create_publication.name, true);
 END
 $fn$;

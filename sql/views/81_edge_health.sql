@@ -11,19 +11,20 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT format('subscription "%s"', s.subname),
-           CASE WHEN NOT s.subenabled OR w.pid IS NULL THEN 'error' WHEN c.copying > 0 OR e.errors > 0 AND w.pid IS NULL THEN 'warning' ELSE 'ok' END,
-           CASE WHEN NOT s.subenabled THEN 'it is switched off'
-                WHEN w.pid IS NULL THEN format('it does not run; what came until %s is in service', coalesce(o.remote_lsn::text, 'now'))
-                WHEN c.copying > 0 THEN format('%s of %s tables are being copied', c.copying, c.tables)
-                ELSE format('%s tables, last heard of the other side %s ago, %s behind what it had sent by then', c.tables,
-                            to_char(clock_timestamp() - w.last_msg_receipt_time, 'FMHH24:MI:SS'), pg_size_pretty(greatest(0, w.received_lsn - w.latest_end_lsn))) END
-               || CASE WHEN e.errors > 0 THEN format(', %s errors so far', e.errors) ELSE '' END,
+           CASE WHEN NOT s.subenabled OR w.pid IS NULL THEN 'error' WHEN c.copying > 0 OR h.age > '5 min' THEN 'warning' ELSE 'ok' END,
+           concat_ws(', ', CASE WHEN NOT s.subenabled THEN 'it is switched off' WHEN w.pid IS NULL THEN 'it does not run' END,
+                     CASE WHEN c.copying > 0 THEN format('%s of %s tables are being copied', c.copying, c.tables)
+                          ELSE format('%s tables%s', c.tables, ' as they were at the centre ' || h.age || ' ago or later') END,
+                     CASE WHEN a.since > '1 s' THEN format('one transaction is being applied for %s', date_trunc('second', a.since)) END,
+                     CASE WHEN e.errors > 0 THEN format('%s errors so far', e.errors) END),
            CASE WHEN NOT s.subenabled THEN format('ALTER SUBSCRIPTION %I ENABLE; after a restore from a dump make it anew instead: see doc/scaling.md.', s.subname)
-                WHEN w.pid IS NULL THEN 'Is the other side up? Otherwise the server''s log has the error: a row that collides with one of this database, a slot that is gone (see doc/scaling.md).' END
+                WHEN w.pid IS NULL THEN 'Is the other side up? Otherwise the server''s log has the error: a row that collides with one of this database, a slot that is gone (see doc/scaling.md).'
+                WHEN h.age > '5 min' THEN 'Either it is that far behind, or no feeder runs at the centre, which writes nmsp.heartbeat.' END
       FROM pg_subscription s
       JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
       LEFT JOIN pg_stat_subscription w ON w.subid = s.oid AND w.relid IS NULL
-      LEFT JOIN pg_replication_origin_status o ON o.external_id = 'pg_' || s.oid
+      LEFT JOIN (SELECT x.pid, clock_timestamp() - x.xact_start AS since FROM pg_stat_activity x) a ON a.pid = w.pid
+      LEFT JOIN (SELECT date_trunc('second', clock_timestamp() - b.at) AS age FROM nmsp.heartbeat b WHERE edge IS NOT NULL) h ON true
      CROSS JOIN LATERAL (SELECT count(*) AS tables, count(*) FILTER (WHERE r.srsubstate NOT IN ('r', 's')) AS copying FROM pg_subscription_rel r WHERE r.srsubid = s.oid) c
      CROSS JOIN LATERAL (SELECT coalesce(sum(x.apply_error_count + x.sync_error_count), 0) AS errors FROM pg_stat_subscription_stats x WHERE x.subid = s.oid) e
      ORDER BY s.subname;

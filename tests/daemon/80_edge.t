@@ -182,7 +182,8 @@ def centre_away(t, bed):
     bed.all_boot(t, "the centre is down: modems boot")
     bed.edge.wait_for(f"SELECT state {SUBSCRIPTION}", "error", 20)
     t.like(bed.edge.value(f"SELECT message {SUBSCRIPTION}"),
-           "does not run; what came until .* is in service", "health at the edge says so")
+           "does not run, .* tables as they were at the centre .* ago or later",
+           "health at the edge says so, and how old is what it has")
     bed.edge.restart("immediate")
     bed.isp.settle()
     bed.all_boot(t, "the edge crashes meanwhile: modems boot again")
@@ -262,7 +263,7 @@ def trouble(t, bed):
 
 
 def many(t, bed):
-    """A large transaction, and a publication of one gateway."""
+    """A large transaction."""
     bed.centre.psql("INSERT INTO nmsp.modem (mac, netgw_id, template_id) "
                     "SELECT lpad(to_hex(x'021000000000'::bigint + i), 12, '0')::macaddr, "
                     f"{bed.cmts['cmts-1'].id}, {bed.base} FROM generate_series(1, 500) i")
@@ -272,6 +273,59 @@ def many(t, bed):
     bed.same(t, "500 modems in one transaction: rows and files")
     bed.centre.psql("DELETE FROM nmsp.modem WHERE mac >= '02:10:00:00:00:00'")
     bed.same(t, "and gone again")
+
+
+def too_long_away(t, bed):
+    """An edge that was away for longer than the centre keeps WAL is copied anew."""
+    bed.edge.stop()
+    bed.centre.psql("ALTER SYSTEM SET max_slot_wal_keep_size = '16MB'")
+    bed.centre.reload()
+    for _ in range(6):
+        bed.centre.psql("SELECT pg_logical_emit_message(true, 'x', repeat('x', 1000)); "
+                        "SELECT pg_switch_wal()")
+    bed.centre.psql("CHECKPOINT")
+    bed.centre.wait_for("SELECT state || ' ' || message FROM nmsp.health() WHERE component LIKE "
+                        "'%slot%'", lambda text: "away for too long" in text, 20)
+    bed.centre.psql("ALTER SYSTEM RESET max_slot_wal_keep_size; DELETE FROM nmsp.endpoint; " +
+                    bed.place(ONE, "too late"))
+    bed.centre.reload()
+    bed.edge.start()
+    bed.edge.wait_for(f"SELECT state {SUBSCRIPTION}", "error", 20)
+    bed.all_boot(t, "away for longer than WAL is kept: health says so on both sides, modems boot")
+    bed.edge.psql("DROP SUBSCRIPTION nmsp_north")
+    bed.isp.subscribe()
+    wait_until(lambda: bed.served(ONE), lambda got: got == ["too late"], 20, "served")
+    bed.same(t, "copied anew")
+
+
+def filtered(t, bed):
+    """A second edge gets the modems of one gateway only, as they come and go."""
+    south = bed.isp.stack.enter_context(edges.make_centre(bed.isp._folder("south")))
+    edges.prepare(south)
+    bed.centre.psql("DO $$BEGIN PERFORM nmsp_feed.create_publication('nmsp_south', '{cmts-2}'); "
+                    "END$$; " + bed.place(ONE, "it comes along"))
+    south.psql("DO $$BEGIN PERFORM nmsp_feed.become_edge('south'); END$$")
+    south.psql(f"CREATE SUBSCRIPTION nmsp_south CONNECTION {edges.connection(bed.centre)} "
+               "PUBLICATION nmsp_south")
+    south.wait_for(edges.NOT_READY, "0", 30)
+    macs = "SELECT string_agg(mac::text, ' ' ORDER BY mac) FROM nmsp.modem"
+    t.is_(south.query(f"SELECT ({macs}), (SELECT count(*) FROM nmsp.netgw_secret), "
+                      "(SELECT count(DISTINCT netgw_id) FROM nmsp.pool)"),
+          [[" ".join(MACS["cmts-2"]), "1", "1"]], "an edge of one gateway has its rows, no other")
+    there = bed.cmts["cmts-2"].id
+    bed.centre.psql(f"UPDATE nmsp.modem SET netgw_id = {there} WHERE mac = '{ONE}'")
+    south.wait_for(macs, " ".join([ONE, *MACS["cmts-2"]]), 10)
+    t.is_(south.value(f"SELECT nmsp.modem_config({bed.ids[ONE]})::text LIKE '%it comes along%'"),
+          "t", "a modem that moves to the gateway comes, with what belongs to it")
+    south.psql("DELETE FROM nmsp_feed.change")
+    bed.centre.psql(f"UPDATE nmsp.modem SET netgw_id = {bed.cmts['cmts-1'].id} "
+                    f"WHERE mac = '{ONE}'")
+    south.wait_for(macs, " ".join(MACS["cmts-2"]), 10)
+    t.is_(south.value("SELECT ids FROM nmsp_feed.change WHERE feed = 'tftpd'"),
+          f"{{{bed.ids[ONE]}}}", "and one that moves away goes, files and all")
+    bed.same(t, "the edge without a filter has all of them")
+    south.psql("DROP SUBSCRIPTION nmsp_south")
+    bed.centre.psql("DO $$BEGIN PERFORM nmsp_feed.drop_publication('nmsp_south'); END$$")
 
 
 def centre_restored(t, bed):
@@ -338,8 +392,8 @@ def story(t, stack):
     tap.require(None if daemons.DHCPD else "no dhcpd with LDAP (isc-dhcp-server-ldap)")
     bed = Bed(stack)
     stack.callback(lambda: t.diag(bed.isp.trouble()) if t.failed or sys.exc_info()[0] else None)
-    for part in (first_copy, live, centre_away, edge_away, trouble, many, centre_restored,
-                 promoted):
+    for part in (first_copy, live, centre_away, edge_away, trouble, many, too_long_away,
+                 filtered, centre_restored, promoted):
         begin = time.monotonic()
         part(t, bed)
         t.diag(f"{part.__name__}: {time.monotonic() - begin:.1f} s")
