@@ -77,6 +77,13 @@ CREATE TABLE nmsp.mta (
 CREATE INDEX mta_modem_id ON nmsp.mta (modem_id, id);
 CREATE INDEX mta_template_id ON nmsp.mta (template_id, id);
 CREATE INDEX mta_dial_plan_id ON nmsp.mta (dial_plan_id, id);
+-- For Kea's look-ups; see sql/schema/0006_kea.sql.
+CREATE INDEX mta_kea_identifier ON nmsp.mta (macaddr_send(mac));
+CREATE INDEX mta_kea_address ON nmsp.mta ((address - '0.0.0.0'::inet)) WHERE address IS NOT NULL;
+CREATE INDEX mta_kea_host ON nmsp.mta USING hash ((id * 32 + 7));
+CREATE INDEX mta_kea_host_fixed ON nmsp.mta USING hash ((id * 32 + 15));
+CREATE INDEX mta_kea_host6 ON nmsp.mta USING hash ((id * 32 + 23));
+CREATE INDEX mta_kea_host_fixed6 ON nmsp.mta USING hash ((id * 32 + 31));
 COMMENT ON TABLE nmsp.mta IS 'Telephone adapters (MTAs), inside of a modem or behind one. A row is all it takes: DHCP and TFTP follow within moments of the commit.';
 COMMENT ON COLUMN nmsp.mta.id IS 'Key; the MTA''s host name is mta-<id>.';
 COMMENT ON COLUMN nmsp.mta.mac IS 'Hardware address of the MTA (an embedded one has its own, beside that of its modem).';
@@ -188,3 +195,19 @@ CREATE TABLE nmsp.phone_number_secret (
 COMMENT ON TABLE nmsp.phone_number_secret IS 'SIP passwords of phone numbers; readable only for administrators and the worker.';
 COMMENT ON COLUMN nmsp.phone_number_secret.phone_number_id IS 'The number.';
 COMMENT ON COLUMN nmsp.phone_number_secret.password IS 'The password, 1 to 128 bytes.';
+
+CREATE TABLE nmsp.mta_download (
+    mta_id   bigint PRIMARY KEY CONSTRAINT mta_download_needs_an_existing_mta REFERENCES nmsp.mta ON DELETE CASCADE,
+    at       timestamptz NOT NULL,
+    netgw_id bigint,
+    source   inet NOT NULL,
+    note     text,
+    sha256   bytea NOT NULL
+) WITH (fillfactor = 70);
+COMMENT ON TABLE nmsp.mta_download IS 'The last complete download of each MTA''s file; written by nmsp.record_downloads.';
+COMMENT ON COLUMN nmsp.mta_download.mta_id IS 'The MTA.';
+COMMENT ON COLUMN nmsp.mta_download.at IS 'When it was asked for.';
+COMMENT ON COLUMN nmsp.mta_download.netgw_id IS 'The gateway it came through; null: not known.';
+COMMENT ON COLUMN nmsp.mta_download.source IS 'Address it went to.';
+COMMENT ON COLUMN nmsp.mta_download.note IS 'As in nmsp.download.';
+COMMENT ON COLUMN nmsp.mta_download.sha256 IS 'SHA-256 of the bytes sent.';

@@ -3,7 +3,7 @@
 --   check.conf      the same with relative paths, for the check before a set goes into service
 --   global.conf     options and classes
 --   netgw/<id>.conf the shared network of one access gateway
---   device/<n>.conf hosts and subclasses: modems, their CPEs' class, endpoints; by modem id modulo
+--   device/<n>.conf hosts and subclasses: modems, their CPEs' class, MTAs, endpoints; by modem id modulo
 -- Structure (global, netgw) and devices are apart: a device never touches the structure's files.
 --
 -- With the target's setting lookup ("ldap://127.0.0.1:3890") dhcpd asks nmsp-agent for each modem
@@ -21,7 +21,7 @@ BEGIN ATOMIC
     SELECT k.part, k.id FROM (
         SELECT 'device' AS part, pg_catalog.unnest(ids) % nmsp_feed.dhcpd_shards() AS id WHERE cause = 'modem'
         UNION
-        SELECT 'device', s FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s WHERE cause = 'all'
+        SELECT 'device', s FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s WHERE cause IN ('all', 'voice_setting')
         UNION
         SELECT 'netgw', pg_catalog.unnest(ids) WHERE cause = 'netgw'
         UNION
@@ -31,7 +31,7 @@ BEGIN ATOMIC
         UNION
         SELECT 'main', m FROM pg_catalog.generate_series(0::bigint, 1) m WHERE cause IN ('all', 'netgw')
         UNION
-        SELECT 'global', 0 WHERE cause IN ('all', 'netgw')) k
+        SELECT 'global', 0 WHERE cause IN ('all', 'netgw', 'voice_setting')) k
      WHERE after_part IS NULL OR (k.part, k.id) > (after_part, after_id)
      ORDER BY k.part, k.id LIMIT max_rows;
 END;
@@ -83,6 +83,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_main(bigint, text) IS 'Feed dhcpd: the main file, with its includes from this folder (ends with / or is empty).';
 
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_hex(value bytea) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN pg_catalog.regexp_replace(encode(value, 'hex'), '(..)(?=.)', '\1:', 'g');
+COMMENT ON FUNCTION nmsp_feed.dhcpd_hex(bytea) IS 'Feed dhcpd: bytes as dhcpd writes them: 01:04:ac:14:00:01.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_mta(lookup boolean) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT concat(format(E'\n  option cablelabs %s;', nmsp_feed.dhcpd_hex(nmsp.mta_option_122(v, s.provisioning_server, NULL))),
+                  format(E'\n  option tftp-server-name "%s";', host(s.provisioning_server)),
+                  format(E'\n  option domain-name "%s";', coalesce(v.mta_domain, s.domain_name)),
+                  CASE WHEN lookup THEN E'\n  filename = concat("mta/mac-", binary-to-ascii(16, 8, "-", substring(hardware, 1, 6)), ".cfg");' END)
+      FROM nmsp.setting s, nmsp.voice_setting v;
+END;
+COMMENT ON FUNCTION nmsp_feed.dhcpd_mta(boolean) IS 'Feed dhcpd: what all MTAs are told.';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_classes(max_cpe int, lookup boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -105,7 +121,8 @@ BEGIN ATOMIC
                  -- dhcpd leaves a host aside whose fixed address is in another network: a modem that
                  -- came here with its node. Its file is found by its hardware address then.
                  WHEN lookup AND o.name = 'cm' THEN
-                     E'\n  filename = concat("cm/mac-", binary-to-ascii(16, 8, "-", substring(hardware, 1, 6)), ".cfg");' END), '' ORDER BY o.rank, o.name),
+                     E'\n  filename = concat("cm/mac-", binary-to-ascii(16, 8, "-", substring(hardware, 1, 6)), ".cfg");'
+                 WHEN o.name = 'mta' THEN nmsp_feed.dhcpd_mta(lookup) END), '' ORDER BY o.rank, o.name),
         (SELECT pg_catalog.string_agg(format(E'class "cpe-%s" {\n  match if not (%s);\n  match option agent.remote-id;%s\n}\n', c.name,
                     (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o),
                     CASE WHEN c.name LIKE '%-limit' THEN format(E'\n  lease limit %s;', max_cpe) END), '')
@@ -121,6 +138,7 @@ CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_global(target bigint) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT concat(E'# Written by nmsp. Changes here are overwritten.\n',
+        E'option cablelabs code 122 = string;\n',
         E'authoritative;\nping-check false;\ndeny bootp;\nddns-update-style none;\n',
         format(E'default-lease-time %s;\nmax-lease-time %s;\n', s.default_lease_time, s.max_lease_time),
         format(E'option domain-name "%s";\n', s.domain_name),
@@ -185,7 +203,7 @@ BEGIN ATOMIC
     SELECT CASE WHEN NOT (pool).active THEN E'      deny all clients;\n'
         ELSE CASE (pool).purpose
             WHEN 'cm' THEN E'      allow members of "cm";\n      deny unknown-clients;\n'
-            WHEN 'mta' THEN E'      allow members of "mta";\n'
+            WHEN 'mta' THEN E'      allow members of "mta";\n      deny unknown-clients;\n'
             WHEN 'stb' THEN format(E'      allow members of "stb-%s";\n', (pool).id)
             ELSE format(E'      allow members of "%s";\n', replace((pool).purpose, '_', '-'))
         END END;
@@ -243,16 +261,27 @@ COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool, boolean) IS 'Feed dhcpd: t
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_device(shard bigint, lookup boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT E'# Written by nmsp. Changes here are overwritten.\n' || coalesce(pg_catalog.string_agg(d.line, '' ORDER BY d.modem_id, d.endpoint_id NULLS FIRST), '')
-      FROM (SELECT m.id AS modem_id, NULL::bigint AS endpoint_id,
+    SELECT E'# Written by nmsp. Changes here are overwritten.\n' || coalesce(pg_catalog.string_agg(d.line, '' ORDER BY d.modem_id, d.rank NULLS FIRST), '')
+      FROM (SELECT m.id AS modem_id, NULL::bigint AS rank, -- MTAs, then endpoints
                    concat(format(E'host cm-%1$s { hardware ethernet %2$s; filename "%3$s"; option host-name "cm-%1$s";',
                                  m.id, m.mac, nmsp.modem_path(m.id, x.download_key)),
                           ' fixed-address ' || host(m.address) || ';',
+                          CASE WHEN EXISTS (SELECT FROM nmsp.mta t WHERE t.modem_id = m.id)
+                               THEN ' option cablelabs ' || nmsp_feed.dhcpd_hex(nmsp.cm_option_122(v, s.provisioning_server)) || ';' END,
                           E' }\n',
                           -- No class: no address for its CPEs.
                           CASE WHEN m.internet_access THEN format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n',
                               CASE WHEN m.public_cpe THEN 'public' ELSE 'private' END, m.mac) END) AS line
-              FROM nmsp.modem m, nmsp.setting_secret x WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND NOT lookup
+              FROM nmsp.modem m, nmsp.setting_secret x, nmsp.setting s, nmsp.voice_setting v WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND NOT lookup
+            UNION ALL
+            SELECT t.modem_id, -t.id,
+                   concat(format('host mta-%1$s { hardware ethernet %2$s; filename "%3$s"; option bootfile-name "%3$s"; option host-name "mta-%1$s";',
+                                 t.id, t.mac, nmsp.mta_path(t.id, x.download_key)),
+                          ' fixed-address ' || host(t.address) || ';',
+                          CASE WHEN t.provisioning IS NOT NULL
+                               THEN ' option cablelabs ' || nmsp_feed.dhcpd_hex(nmsp.mta_option_122(v, s.provisioning_server, t.provisioning)) || ';' END,
+                          E' }\n')
+              FROM nmsp.mta t, nmsp.setting_secret x, nmsp.setting s, nmsp.voice_setting v WHERE t.modem_id % nmsp_feed.dhcpd_shards() = shard AND NOT lookup
             UNION ALL
             SELECT m.id, e.id,
                    format(E'host %s { %s; fixed-address %s; }\n', e.name,
@@ -263,7 +292,7 @@ BEGIN ATOMIC
                AND (e.mac IS NULL OR NOT lookup)) d;
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_device(bigint, boolean) IS
-'Feed dhcpd: one device file: modems, the class of their CPEs, endpoints; with lookup only what cannot be looked up.';
+'Feed dhcpd: one device file: modems, the class of their CPEs, MTAs, endpoints; with lookup only what cannot be looked up.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_render(target bigint, part text, ids bigint[])
 RETURNS TABLE (id bigint, path text, content bytea)
@@ -299,6 +328,8 @@ ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.
 INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.modem', '{mac,netgw_id,address,public_cpe,internet_access}', '{"modem": "id", "endpoint": "id"}'),
     ('dhcpd', 'nmsp.endpoint', '{name,modem_id,mac,address}', '{"modem": "modem_id", "endpoint": "modem_id"}'),
+    ('dhcpd', 'nmsp.mta', '{mac,modem_id,provisioning,address}', '{"modem": "modem_id", "endpoint": "modem_id"}'),
+    ('dhcpd', 'nmsp.voice_setting', '{provisioning,kerberos_realm,provisioning_host,dhcp_server,second_dhcp_server,mta_domain}', '{"voice_setting": "id"}'),
     ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
     ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
     ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL),

@@ -2,8 +2,8 @@
 -- reach the database. Devices are not in it: Kea looks each one up (sql/views/60_kea.sql), so no
 -- change of a device ever touches these files.
 --
--- Classes are made in two steps. A host row says what the database knows: modem, public, private,
--- blocked (declared without a test). The others join that with what the packet says, and networks
+-- Classes are made in two steps. A host row says what the database knows: modem, adapter (an MTA),
+-- public, private, blocked (declared without a test). The others join that with what the packet says, and networks
 -- and pools look at them: cm, mta, stb-<pool>, cpe (guard of networks), cpe-public and cpe-private
 -- (guards of pools: a fixed address is not bound to the class). member('KNOWN') puts them after the
 -- look-up. Who is in no class is not served.
@@ -36,7 +36,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH vendor AS (SELECT * FROM nmsp_kea.vendor_classes(version)),
     class(rank, name, test) AS (
-        SELECT n - 100, t, NULL FROM pg_catalog.unnest(ARRAY['modem', 'public', 'private', 'blocked', 'nobody']) WITH ORDINALITY u(t, n)
+        SELECT n - 100, t, NULL FROM pg_catalog.unnest(ARRAY['modem', 'adapter', 'public', 'private', 'blocked', 'nobody']) WITH ORDINALITY u(t, n)
         UNION ALL
         SELECT v.rank, v.name, v.test FROM vendor v
         UNION ALL
@@ -44,7 +44,7 @@ BEGIN ATOMIC
         SELECT 9223372036854775801, 'cm', 'member(''KNOWN'') and member(''modem'') and member(''docsis'')'
                || CASE version WHEN 4 THEN ' and (not relay4[2].exists or relay4[2].hex == pkt4.mac)' ELSE '' END
         UNION ALL
-        SELECT 9223372036854775802, 'mta', 'member(''KNOWN'') and member(''packetcable'')'
+        SELECT 9223372036854775802, 'mta', 'member(''KNOWN'') and member(''adapter'') and member(''packetcable'')'
         UNION ALL
         SELECT 9223372036854775803, 'stb-' || v.rank, format('member(''KNOWN'') and not member(''blocked'') and member(''%s'')', v.name) FROM vendor v WHERE v.rank > 0
         UNION ALL

@@ -2,6 +2,7 @@
 -- and compared by zone transfer (dig). One artifact is one record set.
 --
 --   cm-<id>.<domain>          A, AAAA of modems with fixed addresses, and their PTR
+--   mta-<id>.<domain>         the same of MTAs
 --   <endpoint>.cpe.<domain>   A, AAAA of endpoints, and their PTR
 --   <hash>.cpe.<domain>       A, AAAA: stable names of CPEs with public addresses, made of the
 --                             hardware address, where nmsp.setting_secret.cpe_name_key is set
@@ -77,6 +78,13 @@ SELECT r.part, r.id, r.name, r.type, b.ttl, r.data, r.address
        UNION ALL
        SELECT 'cm-ptr6'::text, m.id, nmsp.reverse_name(m.address6), 'PTR'::text, 'cm-' || m.id || '.' || b.domain, m.address6 FROM nmsp.modem m WHERE m.address6 IS NOT NULL
        UNION ALL
+       SELECT CASE family(a.address) WHEN 4 THEN 'mta-a' ELSE 'mta-aaaa' END, t.id, 'mta-' || t.id || '.' || b.domain,
+              CASE family(a.address) WHEN 4 THEN 'A' ELSE 'AAAA' END, host(a.address), NULL::inet
+         FROM nmsp.mta t CROSS JOIN LATERAL (VALUES (t.address), (t.address6)) a(address) WHERE a.address IS NOT NULL
+       UNION ALL
+       SELECT CASE family(a.address) WHEN 4 THEN 'mta-ptr4' ELSE 'mta-ptr6' END, t.id, nmsp.reverse_name(a.address), 'PTR'::text, 'mta-' || t.id || '.' || b.domain, a.address
+         FROM nmsp.mta t CROSS JOIN LATERAL (VALUES (t.address), (t.address6)) a(address) WHERE a.address IS NOT NULL
+       UNION ALL
        SELECT 'ep-a'::text, e.id, lower(e.name) || '.cpe.' || b.domain, 'A'::text, host(e.address), NULL::inet FROM nmsp.endpoint e WHERE e.address IS NOT NULL
        UNION ALL
        SELECT 'ep-aaaa'::text, e.id, lower(e.name) || '.cpe.' || b.domain, 'AAAA'::text, host(e.address6), NULL::inet FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
@@ -92,7 +100,7 @@ SELECT r.part, r.id, r.name, r.type, b.ttl, r.data, r.address
         WHERE b.inner_pad IS NOT NULL AND e.mac IS NOT NULL AND nmsp.is_public(a.address)) r;
 COMMENT ON VIEW nmsp_feed.bind_record IS 'Feed bind: the record sets that should exist, with the artifact each one is';
 COMMENT ON COLUMN nmsp_feed.bind_record.part IS 'Part of the artifact: device and type of record';
-COMMENT ON COLUMN nmsp_feed.bind_record.id IS 'Id of the artifact: modem (cm-) or endpoint';
+COMMENT ON COLUMN nmsp_feed.bind_record.id IS 'Id of the artifact: modem (cm-), MTA (mta-) or endpoint';
 COMMENT ON COLUMN nmsp_feed.bind_record.name IS 'Owner name, with the dot at its end';
 COMMENT ON COLUMN nmsp_feed.bind_record.type IS 'A, AAAA or PTR';
 COMMENT ON COLUMN nmsp_feed.bind_record.ttl IS 'Time to live in seconds';
@@ -101,7 +109,7 @@ COMMENT ON COLUMN nmsp_feed.bind_record.address IS 'Of a PTR: the address that i
 
 CREATE OR REPLACE VIEW nmsp.dns_record AS
 SELECT r.name, r.type, r.ttl, r.data FROM nmsp_feed.bind_record r;
-COMMENT ON VIEW nmsp.dns_record IS 'The DNS records that the model gives: forward and reverse names of modems, endpoints and CPEs with known addresses.';
+COMMENT ON VIEW nmsp.dns_record IS 'The DNS records that the model gives: forward and reverse names of modems, MTAs, endpoints and CPEs with known addresses.';
 COMMENT ON COLUMN nmsp.dns_record.name IS 'Owner name, with the dot at its end.';
 COMMENT ON COLUMN nmsp.dns_record.type IS 'A, AAAA or PTR.';
 COMMENT ON COLUMN nmsp.dns_record.ttl IS 'Time to live in seconds.';
@@ -163,12 +171,13 @@ BEGIN
     FOR p IN SELECT x.name, x.relation, x.address
                FROM (VALUES ('cm-a', 'modem', 'address'), ('cm-aaaa', 'modem', 'address6'), ('cm-ptr4', 'modem', 'address'), ('cm-ptr6', 'modem', 'address6'),
                             ('ep-a', 'endpoint', 'address'), ('ep-aaaa', 'endpoint', 'address6'), ('ep-ptr4', 'endpoint', 'address'), ('ep-ptr6', 'endpoint', 'address6'),
-                            ('mac-a', 'endpoint', 'address'), ('mac-aaaa', 'endpoint', 'address6')) x(name, relation, address)
-              WHERE (after_part IS NULL OR x.name >= after_part) AND (cause NOT IN ('modem', 'endpoint') OR x.relation = cause)
+                            ('mac-a', 'endpoint', 'address'), ('mac-aaaa', 'endpoint', 'address6'),
+                            ('mta-a', 'mta', 'address'), ('mta-aaaa', 'mta', 'address6'), ('mta-ptr4', 'mta', 'address'), ('mta-ptr6', 'mta', 'address6')) x(name, relation, address)
+              WHERE (after_part IS NULL OR x.name >= after_part) AND (cause NOT IN ('modem', 'endpoint', 'mta') OR x.relation = cause)
               ORDER BY x.name LOOP
         EXIT WHEN room <= 0;
         RETURN QUERY EXECUTE
-            CASE WHEN cause IN ('modem', 'endpoint') THEN 'SELECT $1, k FROM (SELECT DISTINCT unnest($2)) u(k) WHERE k > $3 ORDER BY k LIMIT $4'
+            CASE WHEN cause IN ('modem', 'endpoint', 'mta') THEN 'SELECT $1, k FROM (SELECT DISTINCT unnest($2)) u(k) WHERE k > $3 ORDER BY k LIMIT $4'
                  ELSE format('SELECT $1, x.id FROM nmsp.%I x WHERE x.id > $3 AND x.%I IS NOT NULL ORDER BY x.id LIMIT $4', p.relation, p.address) END
             USING p.name, ids, CASE WHEN p.name = after_part THEN after_id ELSE -9223372036854775808 END, room;
         GET DIAGNOSTICS given = ROW_COUNT;
@@ -178,7 +187,7 @@ END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed.bind_keys(bigint, text, bigint[], text, bigint, int) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.bind_keys(bigint, text, bigint[], text, bigint, int) IS
-'Feed bind: the record sets a change of a modem or an endpoint touches; any other cause touches all.';
+'Feed bind: the record sets a change of a modem, an MTA or an endpoint touches; any other cause touches all.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.bind_render(target bigint, part text, ids bigint[])
 RETURNS TABLE (id bigint, path text, content bytea)
@@ -246,7 +255,7 @@ AS $fn$
 DECLARE
     domain text := (SELECT replace(lower(s.domain_name), '.', '\.') || '\.' FROM nmsp.setting s);
     -- Names that only we make; what else is in these zones is the operator's own.
-    ours text := format('^(?:cm-\d+|[^.]+\.cpe)\.%s$', domain);
+    ours text := format('^(?:(?:cm|mta)-\d+|[^.]+\.cpe)\.%s$', domain);
     missing text;
 BEGIN
     IF output IS NULL THEN
@@ -321,6 +330,7 @@ ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.
 INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('bind', 'nmsp.modem', '{address,address6}', '{"modem": "id"}'),
     ('bind', 'nmsp.endpoint', '{name,mac,address,address6}', '{"endpoint": "id"}'),
+    ('bind', 'nmsp.mta', '{address,address6}', '{"mta": "id"}'),
     ('bind', 'nmsp.pool', '{network}', NULL),
     ('bind', 'nmsp.setting', '{domain_name,dns_ttl}', NULL),
     ('bind', 'nmsp.setting_secret', '{cpe_name_key}', NULL)

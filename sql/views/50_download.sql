@@ -24,6 +24,98 @@ END;
 COMMENT ON FUNCTION nmsp.path_modem(text) IS
 'The modem whose configfile has this name: cm/cm-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) cm/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
 
+CREATE OR REPLACE FUNCTION nmsp.path_mta(path text) RETURNS nmsp.mta
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    t nmsp.mta;
+    key CONSTANT text := (SELECT x.download_key FROM nmsp.setting_secret x);
+    hex text;
+BEGIN
+    SELECT x.* INTO t FROM nmsp.mta x WHERE x.id = substring(path FROM '^/?mta/mta-([1-9][0-9]{0,17})(?:-[0-9a-f]{16})?\.cfg$')::bigint;
+    IF FOUND AND ltrim(path, '/') = nmsp.mta_path(t.id, key) THEN
+        RETURN t;
+    END IF;
+    hex := substring(path FROM '^/?mta/mac-([0-9a-f]{1,2}(?:-[0-9a-f]{1,2}){5})\.cfg$');
+    IF hex IS NULL OR key IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    hex := regexp_replace(hex, '\m([0-9a-f])\M', '0\1', 'g');
+    SELECT x.* INTO t FROM nmsp.mta x WHERE x.mac = hex::macaddr;
+    RETURN t;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp.path_mta(text) IS
+'The MTA whose file has this name: mta/mta-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) mta/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
+
+CREATE OR REPLACE FUNCTION nmsp.mta_download_problem(t nmsp.mta, source inet, at timestamptz, pool nmsp.pool) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    setting record;
+    owner macaddr;
+    fixed CONSTANT inet := CASE WHEN family(source) = 4 THEN t.address ELSE t.address6 END;
+    last record;
+BEGIN
+    SELECT s.download_check, s.download_once INTO setting FROM nmsp.setting s;
+    IF setting.download_check <> 'off' THEN
+        SELECT o.mac INTO owner FROM nmsp.mta o WHERE (o.address = source OR o.address6 = source) AND o.id <> t.id;
+        IF FOUND THEN
+            RETURN 'the address belongs to MTA ' || owner;
+        ELSIF pool.purpose <> 'mta' THEN
+            RETURN format('the address lies in pool %s (%s)', pool.network, pool.purpose);
+        END IF;
+    END IF;
+    IF setting.download_check = 'strict' THEN
+        IF pool.id IS NULL THEN
+            RETURN 'the address lies in no pool';
+        ELSIF fixed <> source THEN
+            RETURN format('the MTA has the address %s', host(fixed));
+        END IF;
+    END IF;
+    IF setting.download_once IS NOT NULL THEN
+        SELECT d.source INTO last FROM nmsp.mta_download d WHERE d.mta_id = t.id AND d.at > mta_download_problem.at - setting.download_once;
+        IF FOUND THEN
+            RETURN format('%s has downloaded it already', host(last.source));
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp.mta_download_problem(nmsp.mta, inet, timestamptz, nmsp.pool) IS
+'Why this source must not have the MTA''s file, by nmsp.setting.download_check and download_once; null: it may. pool holds the source.';
+
+CREATE OR REPLACE FUNCTION nmsp.mta_download(path text, source inet, at timestamptz,
+    OUT verdict text, OUT content bytea, OUT note text, OUT netgw_id bigint, OUT config_sha256 bytea)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    t CONSTANT nmsp.mta := nmsp.path_mta(path);
+    pool nmsp.pool;
+BEGIN
+    verdict := 'unknown';
+    IF t.id IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT p.* INTO pool FROM nmsp.pool p WHERE p.network >>= source;
+    netgw_id := coalesce(pool.netgw_id, (SELECT m.netgw_id FROM nmsp.modem m WHERE m.id = t.modem_id));
+    note := nmsp.mta_download_problem(t, source, at, pool);
+    IF note IS NOT NULL THEN
+        verdict := 'refused';
+        RETURN;
+    END IF;
+    note := CASE WHEN pool.id IS NULL THEN 'unknown source' END;
+    content := nmsp.mta_config(t)::bytea;
+    config_sha256 := sha256(content);
+    verdict := 'served';
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.mta_download(text, inet, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.mta_download(text, inet, timestamptz) IS 'nmsp.download for the name of an MTA''s file.';
+
 CREATE OR REPLACE FUNCTION nmsp.download_rows(path text[], source inet[], at timestamptz)
 RETURNS TABLE (n bigint, verdict text, content bytea, note text, modem_id bigint, netgw_id bigint, config_sha256 bytea, sha256 bytea)
 LANGUAGE sql STABLE ROWS 64
@@ -71,7 +163,12 @@ BEGIN ATOMIC
      CROSS JOIN LATERAL (
            SELECT CASE WHEN s.download_origin AND b.config IS NOT NULL
                        THEN docsis.seal(docsis.with_download(b.config, at, q.source), nmsp.shared_secret(g.netgw_id), pg_catalog.family(q.source) = 6)
-                       ELSE b.config END::bytea AS content OFFSET 0) t;
+                       ELSE b.config END::bytea AS content OFFSET 0) t
+     WHERE NOT starts_with(ltrim(q.path, '/'), 'mta/')
+     UNION ALL
+    SELECT q.n, d.verdict, d.content, d.note, NULL, d.netgw_id, d.config_sha256, d.config_sha256
+      FROM unnest(path, source) WITH ORDINALITY q(path, source, n) CROSS JOIN LATERAL nmsp.mta_download(q.path, q.source, at) d
+     WHERE starts_with(ltrim(q.path, '/'), 'mta/');
 END;
 REVOKE ALL ON FUNCTION nmsp.download_rows(text[], inet[], timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.download_rows(text[], inet[], timestamptz) IS
@@ -86,7 +183,7 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION nmsp.download(text, inet, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.download(text, inet, timestamptz) IS
-'The configfile of this name for this source at this moment, sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file) or refused; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config.';
+'The file of this name, a modem''s or an MTA''s, for this source at this moment; a modem''s is sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file) or refused; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config and nmsp.mta_config.';
 
 CREATE OR REPLACE FUNCTION nmsp.download_batch(path text[], source inet[], at timestamptz,
     OUT n int, OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea,
@@ -144,10 +241,19 @@ BEGIN ATOMIC
     ON CONFLICT ON CONSTRAINT modem_download_pkey DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
         sha256 = excluded.sha256, config_sha256 = excluded.config_sha256
      WHERE d.at < excluded.at;
+    INSERT INTO nmsp.mta_download AS d (mta_id, at, netgw_id, source, note, sha256)
+    SELECT DISTINCT ON (t.id) t.id, r.at, r.netgw_id, r.source, r.note, r.sha256
+      FROM unnest(at, source, path, result, netgw_id, note, sha256) r(at, source, path, result, netgw_id, note, sha256)
+     CROSS JOIN LATERAL nmsp.path_mta(r.path) t
+     WHERE r.result IN ('served', 'unconfirmed') AND r.path ~ '^/?mta/' AND t.id IS NOT NULL
+     ORDER BY t.id, r.at DESC
+    ON CONFLICT ON CONSTRAINT mta_download_pkey DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
+        sha256 = excluded.sha256
+     WHERE d.at < excluded.at;
 END;
 REVOKE ALL ON FUNCTION nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]) IS
-'For nmsp-agent: stores a batch of downloads, arrays of equal length, in nmsp.download and nmsp.modem_download.';
+'For nmsp-agent: stores a batch of downloads, arrays of equal length, in nmsp.download, nmsp.modem_download and nmsp.mta_download.';
 
 CREATE OR REPLACE FUNCTION nmsp.keep_downloads(now timestamptz DEFAULT pg_catalog.now(), OUT made int, OUT dropped int)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -222,3 +328,36 @@ COMMENT ON COLUMN nmsp.modem_status.source IS 'From which address.';
 COMMENT ON COLUMN nmsp.modem_status.served_sha256 IS 'SHA-256 of that file, without what is added at download.';
 COMMENT ON COLUMN nmsp.modem_status.due_sha256 IS 'SHA-256 of the file due now, behind the gateway it was seen at.';
 COMMENT ON COLUMN nmsp.modem_status.note IS 'What was odd about that download.';
+
+CREATE OR REPLACE FUNCTION nmsp.mta_due(t nmsp.mta) RETURNS bytea
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    RETURN sha256(nmsp.mta_config(t)::bytea);
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL; -- nmsp.mta_config(t) says why
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.mta_due(nmsp.mta) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.mta_due(nmsp.mta) IS 'SHA-256 of the file due now to an MTA; null when the file cannot be made.';
+
+CREATE OR REPLACE VIEW nmsp.mta_status AS
+SELECT s.mta_id, s.mac, s.modem_id,
+       CASE WHEN s.due_sha256 IS NULL THEN 'broken' WHEN s.served_sha256 IS NULL THEN 'never' WHEN s.served_sha256 = s.due_sha256 THEN 'current' ELSE 'outdated' END AS state,
+       s.served_at, s.source, s.served_sha256, s.due_sha256, s.note, s.lines
+  FROM (SELECT t.id AS mta_id, t.mac, t.modem_id, d.at AS served_at, d.source, d.sha256 AS served_sha256, nmsp.mta_due(t) AS due_sha256, d.note,
+               (SELECT pg_catalog.jsonb_object_agg(l.port, l.number || ' ' || l.state) FROM nmsp.phone_line l WHERE l.mta_id = t.id AND l.state NOT IN ('ended', 'ported out', 'planned')) AS lines
+          FROM nmsp.mta t LEFT JOIN nmsp.mta_download d ON d.mta_id = t.id) s;
+COMMENT ON VIEW nmsp.mta_status IS 'Each MTA: what it last downloaded against what is due now, and its numbers.';
+COMMENT ON COLUMN nmsp.mta_status.mta_id IS 'The MTA.';
+COMMENT ON COLUMN nmsp.mta_status.mac IS 'Its hardware address.';
+COMMENT ON COLUMN nmsp.mta_status.modem_id IS 'The modem it is in or behind.';
+COMMENT ON COLUMN nmsp.mta_status.state IS
+'current: it has the file that is due; outdated: it gets another one at its next boot; never: it has downloaded nothing from nmsp-agent; broken: its file cannot be made.';
+COMMENT ON COLUMN nmsp.mta_status.served_at IS 'When it last downloaded its file.';
+COMMENT ON COLUMN nmsp.mta_status.source IS 'From which address.';
+COMMENT ON COLUMN nmsp.mta_status.served_sha256 IS 'SHA-256 of that file.';
+COMMENT ON COLUMN nmsp.mta_status.due_sha256 IS 'SHA-256 of the file due now.';
+COMMENT ON COLUMN nmsp.mta_status.note IS 'What was odd about that download.';
+COMMENT ON COLUMN nmsp.mta_status.lines IS 'Its numbers by port, with their states; null: none.';

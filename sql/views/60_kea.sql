@@ -10,6 +10,7 @@
 --   4  an endpoint with a fixed IPv4 address, by its MAC or by its modem
 --   5  an endpoint with a fixed IPv6 address or prefix
 --   6  as 0, for DHCPv6: apart, because one of Kea's statements joins the options of both
+--   7  an MTA: the key is 32 * id of the MTA + 7 (as 0), 15 (as 1), 23 (as 6) or 31 (as 3); class adapter
 -- A subnet's number is the id of its pool; 0 is Kea's word for a reservation that counts everywhere.
 -- Each branch has constants where it can and a key with an index of its own, so that Kea's
 -- statements, which are prepared once, are one index scan per branch that can answer. DHCPv6 also
@@ -67,42 +68,64 @@ SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL,
   FROM nmsp.endpoint e
 UNION ALL
 SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0::bigint, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
-  FROM nmsp.modem m;
-COMMENT ON VIEW nmsp_kea.hosts IS 'Kea''s hosts: modems, what is behind them, endpoints. See the head of sql/views/60_kea.sql for the kinds.';
-COMMENT ON COLUMN nmsp_kea.hosts.host_id IS '8 * id + kind.';
+  FROM nmsp.modem m
+UNION ALL
+SELECT t.id * 32 + 7, macaddr_send(t.mac), 0::smallint, 0::bigint, NULL, NULL, 'mta-' || t.id, 'adapter', NULL,
+       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, 'mta/mta-' || t.id || '.cfg', NULL, NULL
+  FROM nmsp.mta t JOIN nmsp.setting s ON s.id
+UNION ALL
+SELECT t.id * 32 + 15, macaddr_send(t.mac), 0::smallint, p.id, NULL, t.address - '0.0.0.0'::inet, 'mta-' || t.id, 'adapter', NULL,
+       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, 'mta/mta-' || t.id || '.cfg', NULL, NULL
+  FROM nmsp.mta t JOIN nmsp.pool p ON p.network >>= t.address JOIN nmsp.setting s ON s.id
+ WHERE t.address IS NOT NULL
+UNION ALL
+SELECT t.id * 32 + 23, macaddr_send(t.mac), 0::smallint, NULL, 0::bigint, NULL, 'mta-' || t.id, NULL, 'adapter', NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.mta t
+UNION ALL
+SELECT t.id * 32 + 31, macaddr_send(t.mac), 0::smallint, NULL, (SELECT p.id FROM nmsp.pool p WHERE p.network >>= t.address6), NULL, 'mta-' || t.id,
+       NULL, 'adapter', NULL, NULL, NULL, NULL, NULL
+  FROM nmsp.mta t;
+COMMENT ON VIEW nmsp_kea.hosts IS 'Kea''s hosts: modems, what is behind them, MTAs, endpoints. See the head of sql/views/60_kea.sql for the kinds.';
+COMMENT ON COLUMN nmsp_kea.hosts.host_id IS '8 * id + kind; of an MTA 32 * id + kind.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp_identifier IS 'Hardware address, or ''C'' and the modem''s hardware address.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp_identifier_type IS '0 hardware address, 4 flexible identifier.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_subnet_id IS 'Id of the pool; 0: everywhere; null: not for DHCPv4.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp6_subnet_id IS 'Id of the pool; 0: everywhere; null: not for DHCPv6.';
 COMMENT ON COLUMN nmsp_kea.hosts.ipv4_address IS 'Fixed IPv4 address as a number.';
 COMMENT ON COLUMN nmsp_kea.hosts.hostname IS 'Host name (option 12).';
-COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_client_classes IS 'modem, public, private or blocked; the classes that pools look at are made of these by nmsp_kea.dhcp4_config.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_client_classes IS 'modem, adapter, public, private or blocked; the classes that pools look at are made of these by nmsp_kea.dhcp4_config.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp6_client_classes IS 'The same for DHCPv6.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_next_server IS 'TFTP server (siaddr) as a number.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_server_hostname IS 'Always null.';
-COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_boot_file_name IS 'Configfile of a modem.';
+COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_boot_file_name IS 'File of a modem or an MTA.';
 COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'Always null.';
 COMMENT ON COLUMN nmsp_kea.hosts.auth_key IS 'Always null.';
 
 -- Joined to a host by its key: the branches of the inner UNION ALL are one table each as well.
 CREATE OR REPLACE VIEW nmsp_kea.dhcp4_options AS
-SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, NULL::bytea AS value, o.formatted_value, 'dhcp4'::text AS space, o.persistent,
+SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, o.value, o.formatted_value, 'dhcp4'::text AS space, o.persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
-  FROM (SELECT m.id * 8 AS host_id, m.id FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 1, m.id FROM nmsp.modem m) h
- JOIN nmsp.setting s ON s.id
+  FROM (SELECT m.id * 8 AS host_id, m.id, 'cm'::text AS device, NULL::text AS provisioning FROM nmsp.modem m
+        UNION ALL SELECT m.id * 8 + 1, m.id, 'cm'::text, NULL::text FROM nmsp.modem m
+        UNION ALL SELECT t.id * 32 + 7, t.id, 'mta'::text, t.provisioning FROM nmsp.mta t
+        UNION ALL SELECT t.id * 32 + 15, t.id, 'mta'::text, t.provisioning FROM nmsp.mta t) h
+ JOIN nmsp.setting s ON s.id JOIN nmsp.voice_setting v ON v.id = 1
  CROSS JOIN LATERAL (VALUES
-       (2, nmsp_kea.time_offset(s.time_zone)::text, true),
-       (4, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, true),
-       (7, coalesce(nmsp_kea.address_list(s.log_server, 4), CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END), true),
-       (15, s.domain_name, false),
-       (42, nmsp_kea.address_list(s.ntp_server, 4), false),
-       (66, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, false),
-       (67, 'cm/cm-' || h.id || '.cfg', false)) o(code, formatted_value, persistent)
- WHERE o.formatted_value IS NOT NULL;
-COMMENT ON VIEW nmsp_kea.dhcp4_options IS 'DHCPv4 options of modems, from nmsp.setting and the modem. Those of a network (3 router, 6 name servers) are in Kea''s subnets.';
+       (2, nmsp_kea.time_offset(s.time_zone)::text, true, NULL::bytea),
+       (4, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, true, NULL),
+       (7, coalesce(nmsp_kea.address_list(s.log_server, 4), CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END), true, NULL),
+       (15, CASE h.device WHEN 'mta' THEN coalesce(v.mta_domain, s.domain_name) ELSE s.domain_name END, false, NULL),
+       (42, nmsp_kea.address_list(s.ntp_server, 4), false, NULL),
+       (66, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, false, NULL),
+       (67, h.device || '/' || h.device || '-' || h.id || '.cfg', false, NULL),
+       (122, NULL, true, CASE WHEN h.device = 'mta' THEN nmsp.mta_option_122(v, s.provisioning_server, h.provisioning)
+                              WHEN EXISTS (SELECT FROM nmsp.mta t WHERE t.modem_id = h.id) THEN nmsp.cm_option_122(v, s.provisioning_server) END)
+       ) o(code, formatted_value, persistent, value)
+ WHERE o.formatted_value IS NOT NULL OR o.value IS NOT NULL;
+COMMENT ON VIEW nmsp_kea.dhcp4_options IS 'DHCPv4 options of modems and MTAs, from nmsp.setting, nmsp.voice_setting and the device. Those of a network (3 router, 6 name servers) are in Kea''s subnets.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.option_id IS '256 * host_id + code. Kea skips an option whose number is not above the one before, also that of another host.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.code IS 'Number of the option.';
-COMMENT ON COLUMN nmsp_kea.dhcp4_options.value IS 'Always null: all are written as text.';
+COMMENT ON COLUMN nmsp_kea.dhcp4_options.value IS 'Value of option 122 in bytes; null: it is written as text.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.formatted_value IS 'Value as Kea writes it.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.space IS 'Always dhcp4.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.persistent IS 'true: sent even when the client does not ask for it.';
@@ -113,17 +136,18 @@ COMMENT ON COLUMN nmsp_kea.dhcp4_options.scope_id IS 'Always 3: options of a hos
 CREATE OR REPLACE VIEW nmsp_kea.dhcp6_options AS
 SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.formatted_value, o.space, true AS persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
-  FROM (SELECT m.id * 8 + 6 AS host_id, m.id FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, m.id FROM nmsp.modem m) h
+  FROM (SELECT m.id * 8 + 6 AS host_id, 'cm/cm-' || m.id || '.cfg' AS file FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, 'cm/cm-' || m.id || '.cfg' FROM nmsp.modem m
+        UNION ALL SELECT t.id * 32 + 23, 'mta/mta-' || t.id || '.cfg' FROM nmsp.mta t UNION ALL SELECT t.id * 32 + 31, 'mta/mta-' || t.id || '.cfg' FROM nmsp.mta t) h
  JOIN nmsp.setting s ON s.id
  CROSS JOIN LATERAL (VALUES
        (17, '4491', 'dhcp6'),
        (32, host(s.provisioning_server6), 'vendor-4491'),
-       (33, 'cm/cm-' || h.id || '.cfg', 'vendor-4491'),
+       (33, h.file, 'vendor-4491'),
        (34, coalesce(nmsp_kea.address_list(s.log_server, 6), host(s.provisioning_server6)), 'vendor-4491'),
        (37, host(s.provisioning_server6), 'vendor-4491'),
        (38, nmsp_kea.time_offset(s.time_zone)::text, 'vendor-4491')) o(code, formatted_value, space)
  WHERE o.formatted_value IS NOT NULL;
-COMMENT ON VIEW nmsp_kea.dhcp6_options IS 'DHCPv6 options of modems: option 17 of enterprise 4491 with its sub-options 32 TFTP server, 33 file, 34 syslog server, 37 time server, 38 time offset.';
+COMMENT ON VIEW nmsp_kea.dhcp6_options IS 'DHCPv6 options of modems and MTAs: option 17 of enterprise 4491 with its sub-options 32 TFTP server, 33 file, 34 syslog server, 37 time server, 38 time offset.';
 COMMENT ON COLUMN nmsp_kea.dhcp6_options.option_id IS '256 * host_id + code. Kea skips an option whose number is not above the one before, also that of another host.';
 COMMENT ON COLUMN nmsp_kea.dhcp6_options.code IS 'Number of the option or sub-option.';
 COMMENT ON COLUMN nmsp_kea.dhcp6_options.value IS 'Always null: all are written as text.';
@@ -150,6 +174,8 @@ CREATE OR REPLACE VIEW nmsp_kea.due_reservation6 AS
 SELECT m.id * 8 + 3 AS host_id, host(m.address6) AS address, 128::smallint AS prefix_len, 0::smallint AS type
   FROM nmsp.modem m WHERE m.address6 IS NOT NULL
 UNION ALL
+SELECT t.id * 32 + 31, host(t.address6), 128::smallint, 0::smallint FROM nmsp.mta t WHERE t.address6 IS NOT NULL
+UNION ALL
 SELECT e.id * 8 + 5, host(e.address6), 128::smallint, 0::smallint FROM nmsp.endpoint e WHERE e.address6 IS NOT NULL
 UNION ALL
 SELECT e.id * 8 + 5, host(e.delegated_prefix), masklen(e.delegated_prefix)::smallint, 2::smallint
@@ -164,22 +190,25 @@ CREATE OR REPLACE FUNCTION nmsp_kea.keep_reservation6() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER -- whoever may change a device need not have rights on the table
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
+DECLARE
+    kind CONSTANT bigint := TG_ARGV[0];
+    step CONSTANT bigint := CASE TG_TABLE_NAME WHEN 'mta' THEN 32 ELSE 8 END;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        DELETE FROM nmsp_kea.ipv6_reservation r WHERE r.host_id % 8 = TG_ARGV[0]::bigint;
+        DELETE FROM nmsp_kea.ipv6_reservation r WHERE r.host_id % step = kind;
         RETURN NULL;
     END IF;
     IF TG_OP <> 'INSERT' THEN
-        DELETE FROM nmsp_kea.ipv6_reservation r WHERE r.host_id = OLD.id * 8 + TG_ARGV[0]::bigint;
+        DELETE FROM nmsp_kea.ipv6_reservation r WHERE r.host_id = OLD.id * step + kind;
     END IF;
     IF TG_OP <> 'DELETE' THEN
         IF NEW.address6 IS NOT NULL THEN
             INSERT INTO nmsp_kea.ipv6_reservation (host_id, address, prefix_len, type)
-            VALUES (NEW.id * 8 + TG_ARGV[0]::bigint, host(NEW.address6), 128, 0);
+            VALUES (NEW.id * step + kind, host(NEW.address6), 128, 0);
         END IF;
         IF TG_TABLE_NAME = 'endpoint' THEN
             INSERT INTO nmsp_kea.ipv6_reservation (host_id, address, prefix_len, type)
-            SELECT NEW.id * 8 + TG_ARGV[0]::bigint, host(NEW.delegated_prefix), masklen(NEW.delegated_prefix), 2
+            SELECT NEW.id * step + kind, host(NEW.delegated_prefix), masklen(NEW.delegated_prefix), 2
              WHERE NEW.delegated_prefix IS NOT NULL;
         END IF;
     END IF;
@@ -207,6 +236,16 @@ CREATE OR REPLACE TRIGGER kea_delete AFTER DELETE ON nmsp.endpoint
     FOR EACH ROW WHEN (OLD.address6 IS NOT NULL OR OLD.delegated_prefix IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('5');
 CREATE OR REPLACE TRIGGER kea_truncate AFTER TRUNCATE ON nmsp.endpoint
     FOR EACH STATEMENT EXECUTE FUNCTION nmsp_kea.keep_reservation6('5');
+CREATE OR REPLACE TRIGGER kea_insert AFTER INSERT ON nmsp.mta
+    FOR EACH ROW WHEN (NEW.address6 IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('31');
+CREATE OR REPLACE TRIGGER kea_update AFTER UPDATE ON nmsp.mta
+    FOR EACH ROW WHEN (OLD.address6 IS DISTINCT FROM NEW.address6 OR OLD.id <> NEW.id) EXECUTE FUNCTION nmsp_kea.keep_reservation6('31');
+CREATE OR REPLACE TRIGGER kea_delete AFTER DELETE ON nmsp.mta
+    FOR EACH ROW WHEN (OLD.address6 IS NOT NULL) EXECUTE FUNCTION nmsp_kea.keep_reservation6('31');
+CREATE OR REPLACE TRIGGER kea_truncate AFTER TRUNCATE ON nmsp.mta
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp_kea.keep_reservation6('31');
+ALTER TABLE nmsp.mta ENABLE ALWAYS TRIGGER kea_insert, ENABLE ALWAYS TRIGGER kea_update, ENABLE ALWAYS TRIGGER kea_delete,
+    ENABLE ALWAYS TRIGGER kea_truncate;
 ALTER TABLE nmsp.modem ENABLE ALWAYS TRIGGER kea_insert, ENABLE ALWAYS TRIGGER kea_update, ENABLE ALWAYS TRIGGER kea_delete,
     ENABLE ALWAYS TRIGGER kea_truncate;
 ALTER TABLE nmsp.endpoint ENABLE ALWAYS TRIGGER kea_insert, ENABLE ALWAYS TRIGGER kea_update, ENABLE ALWAYS TRIGGER kea_delete,

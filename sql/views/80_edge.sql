@@ -17,6 +17,7 @@ INSERT INTO nmsp_feed.edge_table (relation, way, radius, netgw, note) VALUES
     ('nmsp_radius.attribute', 'to edges', true, NULL, NULL),
     ('nmsp.download', 'from edges', false, NULL, NULL),
     ('nmsp.modem_download', 'own', false, NULL, 'kept at the centre too, by what comes in nmsp.download'),
+    ('nmsp.mta_download', 'own', false, NULL, 'kept at the centre too, by what comes in nmsp.download'),
     ('nmsp.mib_version', 'own', false, NULL, 'kept by triggers of nmsp.mib_object'),
     ('nmsp.edge', 'own', false, NULL, 'what makes a database an edge'),
     ('nmsp_kea.ipv6_reservation', 'own', false, NULL, 'kept by triggers of nmsp.modem and nmsp.endpoint'),
@@ -184,13 +185,20 @@ BEGIN
                 ON CONFLICT (modem_id) DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
                     sha256 = excluded.sha256, config_sha256 = excluded.config_sha256
              WHERE d.at < excluded.at;
+        ELSIF NEW.path ~ '^/?mta/' THEN
+            INSERT INTO nmsp.mta_download AS d (mta_id, at, netgw_id, source, note, sha256)
+            SELECT t.id, NEW.at, NEW.netgw_id, NEW.source, NEW.note, NEW.sha256
+              FROM nmsp.mta t WHERE t.id = (nmsp.path_mta(NEW.path)).id FOR KEY SHARE
+                ON CONFLICT (mta_id) DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
+                    sha256 = excluded.sha256
+             WHERE d.at < excluded.at;
         END IF;
     END IF;
     RETURN NEW;
 END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed._download_arrives() FROM PUBLIC;
-COMMENT ON FUNCTION nmsp_feed._download_arrives() IS 'Trigger: a download that an edge sends is taken once, and nmsp.modem_download follows';
+COMMENT ON FUNCTION nmsp_feed._download_arrives() IS 'Trigger: a download that an edge sends is taken once, and nmsp.modem_download or nmsp.mta_download follows';
 
 -- at an edge ------------------------------------------------------------------------------------
 

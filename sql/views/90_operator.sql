@@ -56,7 +56,7 @@ BEGIN
             EXECUTE format('GRANT INSERT (feed, name, root, enabled, settings), UPDATE (name, root, enabled, settings), DELETE ON %s TO %s', relation.name, grantee);
         END IF;
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric),
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint), nmsp.mta_due(nmsp.mta), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric),
         nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint),

@@ -114,6 +114,8 @@ def customers(t, bed):
     silent(t, modem.Device("06:00:00:00:04:01", bed.one.relay, modem_mac="02:00:00:99:00:02",
                            **QUICK), "and so is whoever else is behind it")
     mta = modem.Mta("02:00:00:01:ff:01", bed.one.relay, modem_mac=DYNAMIC)
+    bed.isp.add_mta(mta.mac, bed.ids[DYNAMIC])
+    bed.isp.wait_in_step()
     t.ok(bed.one.holds(acquire(mta).address, "mta"), "an MTA gets an address of the MTA pool",
          mta.result.address)
     return first, third

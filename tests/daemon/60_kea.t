@@ -137,6 +137,8 @@ def contracts(t, bed):
           "so does a modem")
     mta = modem.Mta("0e:00:00:01:00:01", cmts.relay, modem_mac=PRIVATE)
     mta.loads_file = False
+    silent(t, mta, "an MTA that nobody knows: silence")
+    bed.isp.add_mta(mta.mac, bed.ids[PRIVATE])
     t.ok(cmts.holds(mta.boot().address, "mta"), "an MTA is in the mta pool")
     right, times = 0, []
     for number in range(SWITCHES):

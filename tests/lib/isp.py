@@ -179,6 +179,23 @@ class Isp:
         self.place(mac, cmts)
         return row_id
 
+    MTA_TEMPLATE = """
+        SnmpMibObject pktcMtaDevEnabled.0 Integer 1;
+        SnmpMibObject sysName.0 String "{mta.hostname.0}";
+        SnmpMibObject sysContact.0 String "{phonenumber.e164.0} {phonenumber.username.0}";
+        SnmpMibObject sysLocation.0 String "{phonenumber.e164.1} {phonenumber.username.1}";
+        SnmpMibObject ifAdminStatus.9 Integer {{phonenumber.active.0},?,2};
+        SnmpMibObject ifAdminStatus.10 Integer {{phonenumber.active.1},?,2};
+    """
+
+    def add_mta(self, mac, modem_id, **columns):
+        """An MTA in or behind a modem, with MTA_TEMPLATE unless it has a template_id; returns its id."""
+        if "template_id" not in columns:
+            self.db.psql("INSERT INTO nmsp.template (name, device, source) VALUES ('mta', 'mta', "
+                         f"{literal(self.MTA_TEMPLATE)}) ON CONFLICT (name) DO NOTHING")
+            columns["template_id"] = self.db.value("SELECT id FROM nmsp.template WHERE name = 'mta'")
+        return self.insert("mta", mac=mac, modem_id=modem_id, **columns)
+
     # -- devices
 
     def place(self, mac, cmts, **options):

@@ -28,10 +28,14 @@ SNMP_TAGS = {0x02: "Integer", 0x04: "String", 0x05: "Null", 0x06: "ObjectID", 0x
              0x41: "Counter32", 0x42: "Gauge32", 0x43: "TimeTicks"}
 EPOCH_1900 = 2208988800
 
+# Where each PacketCable flow looks for the hash of an MTA's file (PROV1.5, TS 101 909, RFC 4682).
+MTA_HASH = {"na": "1.3.6.1.4.1.4491.2.2.1.1.2.7.0", "eu": "1.3.6.1.4.1.7432.1.1.2.9.0",
+            "ietf": "1.3.6.1.2.1.140.1.2.11.0"}
+
 
 class ConfigError(Exception):
     """The file is refused. `code`: tlv, end, padding, mandatory, cm_mic, cmts_mic,
-    extended_mic, length, varbind, address, timestamp or mta."""
+    extended_mic, length, varbind, address, timestamp, mta or mta_hash."""
 
     def __init__(self, code, message):
         super().__init__(f"{code}: {message}")
@@ -321,8 +325,22 @@ def check(data, secret, address=None, flows=True, now=None):
     return report
 
 
-def check_mta(data):
-    """Checks a PacketCable MTA file: delimiters, TLVs 11 and 64; returns a Report."""
+def check_mta_hash(data, tlvs, kind):
+    """The file's SHA-1 without the object that holds it must be what that object says."""
+    held = [(tlv, value) for tlv in tlvs if tlv.type == SNMP
+            for oid, _, value in [varbind(tlv.value, f"TLV 11 at offset {tlv.offset}")]
+            if oid == MTA_HASH[kind]]
+    if len(held) != 1:
+        raise ConfigError("mta_hash", f"{len(held)} times {MTA_HASH[kind]}, one is due")
+    tlv, value = held[0]
+    digest = hashlib.sha1(data[:tlv.offset] + data[tlv.offset + len(tlv.whole):]).digest()
+    if value != digest:
+        raise ConfigError("mta_hash", f"the hash is {value.hex()}, the bytes give {digest.hex()}")
+
+
+def check_mta(data, hash_kind=None):
+    """Checks a PacketCable MTA file: delimiters, TLVs 11 and 64, and the hash that the flow
+    hash_kind (na, eu, ietf; None: none) demands; returns a Report."""
     tlvs = walk(data, two_byte=(SNMP_LONG,))
     delimiters = [(at, tlv.value) for at, tlv in enumerate(tlvs) if tlv.type == MTA_DELIMITER]
     if delimiters != [(0, b"\x01"), (len(tlvs) - 1, b"\xff")]:
@@ -331,6 +349,8 @@ def check_mta(data):
     for tlv in tlvs:
         if tlv.type in (SNMP, SNMP_LONG):
             report.varbinds.append(varbind(tlv.value, f"TLV {tlv.type} at offset {tlv.offset}"))
+    if hash_kind:
+        check_mta_hash(data, tlvs, hash_kind)
     return report
 
 

@@ -204,14 +204,18 @@ class CableModem(Device):
 
 
 class Mta(Device):
-    """A telephone adapter in modem `modem_mac`: option 60 `pktc1.0:`, loads an MTA file."""
+    """A telephone adapter in modem `modem_mac`: option 60 `pktc1.0:`, loads an MTA file.
+
+    hash_kind: the hash it demands in the file: na, eu, ietf, or None.
+    """
 
     kind = "mta"
+    hash_kind = None
     vendor_class = "pktc1.0:051f0101000201020301000401010501010601010701010801090901010a0101"
     loads_file = True
 
     def _check(self, result, secret):
-        result.report = docsis_check.check_mta(result.config)
+        result.report = docsis_check.check_mta(result.config, self.hash_kind)
 
 
 class Cpe(Device):

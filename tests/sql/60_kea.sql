@@ -12,6 +12,8 @@ INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, route
 SELECT id.id, p.purpose, p.network::cidr, p.low::inet, p.high::inet, p.router::inet, p.delegated::cidr, p.length, p.vendor, p.active FROM id,
     (VALUES ('one', 'cm', '10.1.0.0/16', '10.1.0.10', '10.1.200.250', '10.1.0.1', NULL, NULL::int, NULL, true),
             ('one', 'cpe_public', '203.0.113.0/24', '203.0.113.10', '203.0.113.250', '203.0.113.1', NULL, NULL, NULL, true),
+            ('one', 'mta', '10.8.0.0/16', '10.8.0.10', '10.8.200.250', '10.8.0.1', NULL, NULL, NULL, true),
+            ('one', 'mta', '2001:db8:3::/64', NULL, NULL, '2001:db8:3::1', NULL, NULL, NULL, true),
             ('one', 'cpe_private', '100.64.0.0/16', '100.64.0.10', '100.64.200.250', '100.64.0.1', NULL, NULL, NULL, true),
             ('one', 'stb', '10.9.0.0/24', '10.9.0.10', '10.9.0.20', NULL, NULL, NULL, 'box "1"', true),
             ('one', 'cm', '2001:db8:1::/64', '2001:db8:1::1:0', '2001:db8:1::1:ffff', '2001:db8:1::1', NULL, NULL, NULL, true),
@@ -20,8 +22,9 @@ SELECT id.id, p.purpose, p.network::cidr, p.low::inet, p.high::inet, p.router::i
             ('two', 'cpe_private', '100.65.0.0/16', '100.65.0.10', '100.65.0.20', '100.65.0.1', NULL, NULL, NULL, false))
     p(gw, purpose, network, low, high, router, delegated, length, vendor, active) WHERE id.name = p.gw;
 INSERT INTO nmsp.template (name, source) VALUES ('base', '');
+INSERT INTO nmsp.template (name, source, device) VALUES ('phone', '', 'mta');
 INSERT INTO nmsp.modem (mac, netgw_id, template_id, address, address6, public_cpe, internet_access)
-SELECT m.mac::macaddr, id.id, (SELECT t.id FROM nmsp.template t), m.a4::inet, m.a6::inet, m.public, m.internet FROM id,
+SELECT m.mac::macaddr, id.id, (SELECT t.id FROM nmsp.template t WHERE t.device = 'cm'), m.a4::inet, m.a6::inet, m.public, m.internet FROM id,
     (VALUES ('02:00:00:00:00:01', NULL, NULL, true, true), ('02:00:00:00:00:02', '10.1.0.99', '2001:db8:1::99', false, true),
             ('02:00:00:00:00:03', NULL, NULL, true, false)) m(mac, a4, a6, public, internet) WHERE id.name = 'one' ORDER BY m.mac;
 CREATE TEMP TABLE m AS SELECT m.id, right(m.mac::text, 1)::int AS n FROM nmsp.modem m;
@@ -29,6 +32,12 @@ INSERT INTO nmsp.endpoint (name, modem_id, mac, address, address6, delegated_pre
 SELECT e.name, m.id, e.mac::macaddr, e.a4::inet, e.a6::inet, e.prefix::cidr FROM m,
     (VALUES ('shop', 1, '0a:00:00:00:00:01', '203.0.113.77', '2001:db8:2::77', '2001:db8:f000::/56'), ('office', 2, NULL, '100.64.0.77', NULL, NULL))
     e(name, behind, mac, a4, a6, prefix) WHERE e.behind = m.n;
+
+INSERT INTO nmsp.mta (mac, modem_id, template_id, address, address6, provisioning)
+SELECT a.mac::macaddr, m.id, (SELECT t.id FROM nmsp.template t WHERE t.device = 'mta'), a.a4::inet, a.a6::inet, a.flow FROM m,
+    (VALUES ('02:00:00:00:01:02', 2, NULL, NULL, NULL), ('02:00:00:00:01:03', 3, '10.8.0.99', '2001:db8:3::99', 'hybrid.2')) a(mac, behind, a4, a6, flow) WHERE a.behind = m.n;
+UPDATE nmsp.voice_setting SET provisioning_host = 'prov.example.net', mta_domain = 'voice.example.net';
+CREATE FUNCTION pg_temp.mta(n int) RETURNS bigint LANGUAGE sql AS 'SELECT t.id FROM nmsp.mta t WHERE right(t.mac::text, 1)::int = n';
 
 CREATE FUNCTION pg_temp.pool(net cidr) RETURNS bigint LANGUAGE sql AS 'SELECT p.id FROM nmsp.pool p WHERE p.network = net';
 CREATE FUNCTION pg_temp.modem(n int) RETURNS bigint LANGUAGE sql AS 'SELECT m.id FROM m WHERE m.n = modem.n';
@@ -57,6 +66,21 @@ SELECT results_eq(format($$SELECT code::int, formatted_value, persistent FROM nm
              (66, '172.20.0.1', false), (67, format('cm/cm-%s.cfg', pg_temp.modem(1)), false)$$, 'DHCPv4 options of a modem');
 SELECT set_eq(format('SELECT code, formatted_value FROM nmsp_kea.dhcp4_options WHERE host_id = %s * 8 + 1', pg_temp.modem(2)),
     format('SELECT code, formatted_value FROM nmsp_kea.dhcp4_options WHERE host_id = %s * 8', pg_temp.modem(2)), 'the same with a fixed address');
+SELECT results_eq(format($$SELECT code::int, formatted_value, value, persistent FROM nmsp_kea.dhcp4_options WHERE host_id = %s * 32 + 7 ORDER BY option_id$$, pg_temp.mta(2)),
+    $$VALUES (2, '19800', NULL, true), (4, '172.20.0.1', NULL, true), (7, '172.20.0.1', NULL, true), (15, 'voice.example.net', NULL, false), (42, '10.0.0.3', NULL, false),
+             (66, '172.20.0.1', NULL, false), (67, format('mta/mta-%s.cfg', pg_temp.mta(2)), NULL, false),
+             (122, NULL, '\x031300'::bytea || '\x04' || 'prov' || '\x07' || 'example' || '\x03' || 'net' || '\x000609' || '\x05' || 'BASIC' || '\x01' || '1' || '\x00', true)$$, 'DHCPv4 options of an MTA');
+SELECT is((SELECT value FROM nmsp_kea.dhcp4_options WHERE host_id = pg_temp.mta(3) * 32 + 15 AND code = 122), '\x031300'::bytea || '\x04' || 'prov' || '\x07' || 'example' || '\x03' || 'net' || '\x00060a' || '\x06' || 'HYBRID' || '\x01' || '2' || '\x00', 'its own flow');
+SELECT results_eq('SELECT host_id, value FROM nmsp_kea.dhcp4_options WHERE code = 122 AND host_id % 8 < 7 ORDER BY 1', format($$VALUES (%s * 8::bigint, '\x0104ac140001'::bytea), (%1$s * 8 + 1, '\x0104ac140001'), (%s * 8, '\x0104ac140001'), (%2$s * 8 + 1, '\x0104ac140001')$$, pg_temp.modem(2), pg_temp.modem(3)),
+    'a modem that has an MTA is told of its DHCP server, no other');
+SELECT results_eq($$SELECT host_id - pg_temp.mta(3) * 32, dhcp4_subnet_id, dhcp6_subnet_id, ipv4_address, hostname, dhcp4_client_classes, dhcp6_client_classes, dhcp4_boot_file_name
+                      FROM nmsp_kea.hosts WHERE dhcp_identifier = '\x020000000103' ORDER BY 1$$,
+    $$VALUES (7::bigint, 0::bigint, NULL::bigint, NULL::bigint, format('mta-%s', pg_temp.mta(3)), 'adapter', NULL, format('mta/mta-%s.cfg', pg_temp.mta(3))),
+             (15, pg_temp.pool('10.8.0.0/16'), NULL, 10 * 16777216::bigint + 8 * 65536 + 99, format('mta-%s', pg_temp.mta(3)), 'adapter', NULL, format('mta/mta-%s.cfg', pg_temp.mta(3))),
+             (23, NULL, 0, NULL, format('mta-%s', pg_temp.mta(3)), NULL, 'adapter', NULL),
+             (31, NULL, pg_temp.pool('2001:db8:3::/64'), NULL, format('mta-%s', pg_temp.mta(3)), NULL, 'adapter', NULL)$$, 'an MTA with fixed addresses');
+SELECT is_empty('SELECT host_id FROM nmsp_kea.hosts GROUP BY host_id HAVING count(*) > 1', 'keys of hosts are unique');
+SELECT is((SELECT formatted_value FROM nmsp_kea.dhcp6_options WHERE host_id = pg_temp.mta(2) * 32 + 23 AND code = 33), format('mta/mta-%s.cfg', pg_temp.mta(2)), 'the file of an MTA in DHCPv6');
 SELECT is_empty('SELECT host_id, option_id FROM nmsp_kea.dhcp4_options GROUP BY 1, 2 HAVING count(*) > 1', 'numbers of options are unique');
 SELECT is((SELECT max(option_id) FROM nmsp_kea.dhcp4_options WHERE host_id = pg_temp.modem(1) * 8)
         < (SELECT min(option_id) FROM nmsp_kea.dhcp4_options WHERE host_id = pg_temp.modem(1) * 8 + 1), true, 'and grow with the host');
@@ -71,12 +95,13 @@ CREATE FUNCTION pg_temp.reservations() RETURNS SETOF text LANGUAGE sql AS
 CREATE FUNCTION pg_temp.in_step() RETURNS text LANGUAGE sql AS
     $$SELECT is_empty('(SELECT host_id, address, prefix_len, type FROM nmsp_kea.ipv6_reservation EXCEPT ALL TABLE nmsp_kea.due_reservation6)
         UNION ALL (TABLE nmsp_kea.due_reservation6 EXCEPT ALL SELECT host_id, address, prefix_len, type FROM nmsp_kea.ipv6_reservation)', 'reservations are in step')$$;
-SELECT results_eq('SELECT pg_temp.reservations()', $$VALUES ('3 2001:db8:1::99/128 0'), ('5 2001:db8:2::77/128 0'), ('5 2001:db8:f000::/56 2')$$,
+SELECT results_eq('SELECT pg_temp.reservations()', $$VALUES ('3 2001:db8:1::99/128 0'), ('5 2001:db8:2::77/128 0'), ('5 2001:db8:f000::/56 2'), ('7 2001:db8:3::99/128 0')$$,
     'addresses and prefixes are stored');
 UPDATE nmsp.modem SET address6 = '2001:db8:1::98' WHERE address6 IS NOT NULL;
 UPDATE nmsp.modem SET address6 = '2001:db8:1::97' WHERE mac = '02:00:00:00:00:01';
 UPDATE nmsp.endpoint SET delegated_prefix = '2001:db8:f000:200::/56', address6 = NULL WHERE name = 'shop';
-SELECT results_eq('SELECT pg_temp.reservations()', $$VALUES ('3 2001:db8:1::97/128 0'), ('3 2001:db8:1::98/128 0'), ('5 2001:db8:f000:200::/56 2')$$,
+UPDATE nmsp.mta SET address6 = '2001:db8:3::98' WHERE address6 IS NOT NULL;
+SELECT results_eq('SELECT pg_temp.reservations()', $$VALUES ('3 2001:db8:1::97/128 0'), ('3 2001:db8:1::98/128 0'), ('5 2001:db8:f000:200::/56 2'), ('7 2001:db8:3::98/128 0')$$,
     'they follow updates');
 SELECT is((SELECT dhcp6_subnet_id FROM nmsp_kea.hosts WHERE hostname = 'shop' AND dhcp6_subnet_id IS NOT NULL), pg_temp.pool('2001:db8:2::/64'),
     'a prefix without address is reserved in a cpe pool of the gateway');
@@ -97,14 +122,17 @@ ROLLBACK TO before_truncate;
 
 SET LOCAL session_replication_role TO replica;
 INSERT INTO nmsp.modem (mac, netgw_id, template_id, address, address6)
-SELECT lpad(to_hex(x'021000000000'::bigint + i), 12, '0')::macaddr, (SELECT id FROM id WHERE name = 'one'), (SELECT t.id FROM nmsp.template t),
+SELECT lpad(to_hex(x'021000000000'::bigint + i), 12, '0')::macaddr, (SELECT id FROM id WHERE name = 'one'), (SELECT t.id FROM nmsp.template t WHERE t.device = 'cm'),
        CASE WHEN i % 2 = 0 THEN inet '10.1.0.100' + i / 2 END, CASE WHEN i % 3 = 0 THEN inet '2001:db8:1::2:0' + i END
   FROM generate_series(1, 100000) i;
 INSERT INTO nmsp.endpoint (name, modem_id, mac, address, address6)
 SELECT 'e' || i, (SELECT max(m.id) FROM nmsp.modem m) - i, CASE WHEN i > 500 THEN lpad(to_hex(x'0a1000000000'::bigint + i), 12, '0')::macaddr END,
        inet '100.64.1.0' + i, CASE WHEN i > 500 THEN inet '2001:db8:2::1:0' + i END FROM generate_series(1, 10000) i;
+INSERT INTO nmsp.mta (mac, modem_id, template_id, address, address6)
+SELECT lpad(to_hex(x'022000000000'::bigint + i), 12, '0')::macaddr, (SELECT max(m.id) FROM nmsp.modem m) - i, (SELECT t.id FROM nmsp.template t WHERE t.device = 'mta'),
+       CASE WHEN i % 2 = 0 THEN inet '10.8.1.0' + i / 2 END, CASE WHEN i % 3 = 0 THEN inet '2001:db8:3::2:0' + i END FROM generate_series(1, 20000) i;
 SET LOCAL session_replication_role TO origin;
-ANALYZE nmsp.modem, nmsp.endpoint, nmsp.pool, nmsp.setting, nmsp_kea.ipv6_reservation;
+ANALYZE nmsp.mta, nmsp.modem, nmsp.endpoint, nmsp.pool, nmsp.setting, nmsp_kea.ipv6_reservation;
 SELECT is((SELECT count(*) FROM nmsp_kea.ipv6_reservation) > 40000, true, 'rows of replication have their reservations too');
 
 -- Kea's statements, as far as their plan depends on it.
@@ -125,7 +153,7 @@ BEGIN
         plan := plan || line || E'\n';
     END LOOP;
     found := substring(plan FROM 'actual rows=(\d+)')::int;
-    SELECT string_agg(m[1], '; ') INTO bad FROM regexp_matches(plan, '(Seq Scan on (?:modem|endpoint|ipv6_reservation)[^\n]*|[^\n]*rows=\d{3,}[^\n]*)', 'g') m;
+    SELECT string_agg(m[1], '; ') INTO bad FROM regexp_matches(plan, '(Seq Scan on (?:modem|mta|endpoint|ipv6_reservation)[^\n]*|[^\n]*rows=\d{3,}[^\n]*)', 'g') m;
     DEALLOCATE look_up;
     RETURN NEXT ok(bad IS NULL AND found = rows, name);
     IF bad IS NOT NULL OR found <> rows THEN
@@ -133,10 +161,18 @@ BEGIN
     END IF;
 END
 $$;
+-- as level kea of nmsp.grant_to sets them for the role
 SET LOCAL plan_cache_mode TO force_generic_plan;
 SET LOCAL jit TO off;
+SET LOCAL enable_seqscan TO off;
+SET LOCAL enable_hashjoin TO off;
+SET LOCAL enable_mergejoin TO off;
 SELECT pg_temp.indexed(pg_temp.by4('h.dhcp4_subnet_id = $1 AND h.dhcp_identifier_type = $2 AND h.dhcp_identifier = $3'), 'bigint, smallint, bytea',
     $$0, 0::smallint, '\x021000000010'$$, 7, 'a modem by its address');
+SELECT pg_temp.indexed(pg_temp.by4('h.dhcp4_subnet_id = $1 AND h.dhcp_identifier_type = $2 AND h.dhcp_identifier = $3'), 'bigint, smallint, bytea',
+    $$0, 0::smallint, '\x022000000010'$$, 8, 'an MTA by its address');
+SELECT pg_temp.indexed(pg_temp.by4('h.dhcp4_subnet_id = $1 AND h.ipv4_address = $2'), 'bigint, bigint',
+    format($$%s, inet '10.8.1.8' - '0.0.0.0'$$, pg_temp.pool('10.8.0.0/16')), 8, 'whether an MTA has an address');
 SELECT pg_temp.indexed(pg_temp.by4('h.dhcp4_subnet_id = $1 AND h.dhcp_identifier_type = $2 AND h.dhcp_identifier = $3'), 'bigint, smallint, bytea',
     $$0, 4::smallint, '\x43021000000010'$$, 1, 'a CPE by its modem');
 SELECT pg_temp.indexed(pg_temp.by4('h.dhcp4_subnet_id = $1 AND h.dhcp_identifier_type = $2 AND h.dhcp_identifier = $3'), 'bigint, smallint, bytea',
@@ -170,8 +206,8 @@ SELECT is((SELECT c -> 'hosts-database' FROM c4), jsonb_build_object('type', 'po
 SELECT is((SELECT c - 'x' @> '{"early-global-reservations-lookup": true, "reservations-global": true, "reservations-in-subnet": true, "reservations-out-of-pool": false,
     "store-extended-info": true, "host-reservation-identifiers": ["flex-id", "hw-address"]}' FROM c4), true, 'how it looks hosts up');
 SELECT results_eq('SELECT network, s ->> ''subnet'' FROM s4', $$VALUES ('one/cm', '10.1.0.0/16'), ('one/cpe', '100.64.0.0/16'), ('one/cpe', '203.0.113.0/24'),
-    ('one/stb', '10.9.0.0/24'), ('two/cm', '10.2.0.0/16'), ('two/cpe', '100.65.0.0/16')$$, 'a shared network per gateway and kind of client');
-SELECT results_eq('SELECT DISTINCT left(network, 3), relay FROM s4 ORDER BY 1', $$VALUES ('one', '["10.1.0.1", "100.64.0.1", "203.0.113.1"]'::jsonb), ('two', '["100.65.0.1"]')$$,
+    ('one/mta', '10.8.0.0/16'), ('one/stb', '10.9.0.0/24'), ('two/cm', '10.2.0.0/16'), ('two/cpe', '100.65.0.0/16')$$, 'a shared network per gateway and kind of client');
+SELECT results_eq('SELECT DISTINCT left(network, 3), relay FROM s4 ORDER BY 1', $$VALUES ('one', '["10.1.0.1", "10.8.0.1", "100.64.0.1", "203.0.113.1"]'::jsonb), ('two', '["100.65.0.1"]')$$,
     'found by all routers of the gateway');
 SELECT is((SELECT s FROM s4 WHERE s ->> 'subnet' = '203.0.113.0/24'),
     jsonb_build_object('id', pg_temp.pool('203.0.113.0/24'), 'subnet', '203.0.113.0/24', 'client-class', 'cpe',
@@ -186,10 +222,11 @@ SELECT is((SELECT s -> 'pd-pools' FROM c6, jsonb_array_elements(c -> 'shared-net
 SELECT is((SELECT t ->> 'test' FROM c4, jsonb_array_elements(c -> 'client-classes') t WHERE t ->> 'name' LIKE 'settop-%'),
     'substring(option[60].hex,0,7) == 0x626f78202231' || '22', 'set-top boxes by option 60, quotes and all');
 SELECT is((SELECT array_agg(t ->> 'name' ORDER BY n) FROM c6, jsonb_array_elements(c -> 'client-classes') WITH ORDINALITY u(t, n)),
-    '{modem,public,private,blocked,nobody,docsis,packetcable,cm,mta,cpe,cpe-private,cpe-public,DROP}', 'classes in the order of evaluation');
+    '{modem,adapter,public,private,blocked,nobody,docsis,packetcable,cm,mta,cpe,cpe-private,cpe-public,DROP}', 'classes in the order of evaluation');
 SELECT is(nmsp_kea.dhcp4_config('{"hook": "", "database": {"host": "db", "port": 5433}, "lease_file": "/x/l.csv"}') #> '{Dhcp4,hosts-database,port}', '5433', 'settings count');
 SELECT is(nmsp_kea.dhcp4_config('{"hook": ""}') -> 'Dhcp4' ? 'hooks-libraries', false, 'the hook is optional');
 DELETE FROM nmsp.endpoint;
+DELETE FROM nmsp.mta;
 DELETE FROM nmsp.modem WHERE address IS NOT NULL OR address6 IS NOT NULL;
 DELETE FROM nmsp.pool;
 SELECT is((SELECT c ? 'shared-networks' FROM c4), false, 'no network: no empty list');

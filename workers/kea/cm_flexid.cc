@@ -1,8 +1,9 @@
 // cm_flexid: tells Kea which cable modem a client is behind.
 //
 // The flexible identifier of a client behind a modem is 'C' and the modem's MAC address, so that
-// one host row per modem stands for all of its CPEs, MTAs and set-top boxes. A modem itself has no
-// flexible identifier: it is found by its hardware address.
+// one host row per modem stands for all of its CPEs and set-top boxes. A modem itself and an MTA
+// (its vendor class begins with "pktc") have no flexible identifier: they are found by their
+// hardware address.
 //
 // DHCPv4: the modem is option 82 remote-id. A client that renews its lease writes to the server
 // directly, without option 82; then it is what the lease was given with (store-extended-info).
@@ -41,6 +42,8 @@ const uint8_t REMOTE_ID4 = 2;
 const uint32_t CABLELABS = 4491;
 const uint16_t DEVICE_ID = 1026;
 const size_t ENTERPRISE_SIZE = 4;
+const size_t LENGTH_SIZE = 2;
+const std::string MTA_CLASS = "pktc";
 
 // The sub-option remote-id of an option 82 without its head; empty when there is none.
 Bytes
@@ -107,13 +110,41 @@ modemOf(const Pkt6Ptr& query)
         OptionPtr remote = query->getRelayOption(D6O_REMOTE_ID, level);
         if (remote) {
             Bytes data = remote->toBinary();
-            const size_t head = remote->getHeaderLen() + ENTERPRISE_SIZE;
-            if (data.size() == head + MAC_SIZE) {
-                return (Bytes(data.begin() + head, data.end()));
+            if (data.size() == ENTERPRISE_SIZE + MAC_SIZE) {
+                return (Bytes(data.begin() + ENTERPRISE_SIZE, data.end()));
             }
         }
     }
     return (Bytes());
+}
+
+bool
+beginsWithMtaClass(const Bytes& data, size_t at)
+{
+    return (data.size() >= at + MTA_CLASS.size() &&
+            std::equal(MTA_CLASS.begin(), MTA_CLASS.end(), data.begin() + at));
+}
+
+// True when the client says that it is an MTA.
+bool
+isMta(const Pkt4Ptr& query)
+{
+    OptionPtr option = query->getOption(DHO_VENDOR_CLASS_IDENTIFIER);
+    if (!option) {
+        return (false);
+    }
+    return (beginsWithMtaClass(option->toBinary(), 0));
+}
+
+// The same of DHCPv6: option 16 is an enterprise number, then values, each behind its length.
+bool
+isMta(const Pkt6Ptr& query)
+{
+    OptionPtr option = query->getOption(D6O_VENDOR_CLASS);
+    if (!option) {
+        return (false);
+    }
+    return (beginsWithMtaClass(option->toBinary(), ENTERPRISE_SIZE + LENGTH_SIZE));
 }
 
 // The client's own address, from the sources of Kea's "mac-sources" and in their order.
@@ -158,7 +189,7 @@ bool
 isFound(const Pkt4Ptr& query)
 {
     const Bytes& mac = query->getHWAddr()->hwaddr_;
-    Bytes id = identifierOf(modemOf(query), query->getHWAddr());
+    Bytes id = isMta(query) ? Bytes() : identifierOf(modemOf(query), query->getHWAddr());
     HostMgr& hosts = HostMgr::instance();
     return ((!id.empty() && hosts.get4(SUBNET_ID_GLOBAL, Host::IDENT_FLEX, &id[0], id.size())) ||
             (!mac.empty() && hosts.get4(SUBNET_ID_GLOBAL, Host::IDENT_HWADDR, &mac[0], mac.size())));
@@ -199,7 +230,7 @@ host4_identifier(CalloutHandle& handle)
     try {
         Pkt4Ptr query;
         handle.getArgument("query4", query);
-        if (query->getHWAddr()) {
+        if (query->getHWAddr() && !isMta(query)) {
             identify(handle, identifierOf(modemOf(query), query->getHWAddr()));
         }
     } catch (const std::exception&) {
@@ -233,7 +264,9 @@ host6_identifier(CalloutHandle& handle)
     try {
         Pkt6Ptr query;
         handle.getArgument("query6", query);
-        identify(handle, identifierOf(modemOf(query), clientOf(query)));
+        if (!isMta(query)) {
+            identify(handle, identifierOf(modemOf(query), clientOf(query)));
+        }
     } catch (const std::exception&) {
         return (1);
     }
