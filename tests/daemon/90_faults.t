@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Faults, the short form of `make check-faults`: workers killed amid a storm of changes, troubles
-that last, a power cut. The long form kills every daemon by the hundred."""
+that last, a power cut, floods. The long form kills every daemon by the hundred."""
 
+import contextlib
 import os
 import sys
 
@@ -19,9 +20,12 @@ import stories  # noqa: E402
 
 def story(t, stack):
     processes.adopt_orphans()
-    stories.kills(t, stack, 6, kinds=("tftpd", "dhcpd", "edge"), modems=80)
-    stories.troubles(t, stack, ("disk full", "reload hangs"))
-    stories.power_cuts(t, stack, 1)
+    with contextlib.ExitStack() as inner:
+        house = stories.moved_in(t, inner, kinds=("tftpd", "dhcpd", "edge"), modems=80)
+        stories.kills(t, house, 6)
+        stories.floods(t, house, 2000, ("names that lead out or nowhere", "half-open transfers",
+                                        "silent connections to the look-up"))
+    stories.disks_fail(t, stack, ("disk full", "reload hangs"), 1)
 
 
 disks.own_mounts()

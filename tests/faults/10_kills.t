@@ -23,7 +23,7 @@ def story(t, stack):
     processes.adopt_orphans()
     points = int(os.environ.get("NMSP_FAULT_POINTS") or 210)
     words = [word for word in (os.environ.get("NMSP_FAULT_KINDS") or "").split(",") if word]
-    stories.kills(t, stack, points, words)
+    stories.kills(t, stories.moved_in(t, stack), points, words)
 
 
 tap.main(story)

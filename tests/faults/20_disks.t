@@ -18,12 +18,12 @@ import processes  # noqa: E402
 import tap  # noqa: E402
 
 import stories  # noqa: E402
+import troubles  # noqa: E402
 
 
 def story(t, stack):
     processes.adopt_orphans()
-    stories.troubles(t, stack)
-    stories.power_cuts(t, stack, int(os.environ.get("NMSP_FAULT_CUTS") or 24))
+    stories.disks_fail(t, stack, troubles.TROUBLES, int(os.environ.get("NMSP_FAULT_CUTS") or 24))
 
 
 disks.own_mounts()

@@ -9,6 +9,7 @@ import os
 import struct
 import subprocess
 import sys
+import tempfile
 
 EXT4_SHUTDOWN = 0x8004587D  # _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2            # what is not on disk is lost, the journal's own part too
@@ -30,18 +31,42 @@ def run(*argv):
     return done.stdout
 
 
-def missing_loop(folder):
+def missing_loop():
     """None when loop images can be mounted here, else the reason in one line."""
     try:
-        disk = Image(os.path.join(folder, "probe"), 16)
-        disk.unmount()
-        os.unlink(disk.image)
+        with tempfile.TemporaryDirectory() as folder:
+            Image(os.path.join(folder, "probe"), 16).unmount()
         return None
     except OSError as error:
         return f"no loop devices: {error}"
 
 
-class Image:
+class Disk:
+    """What every file system here can do; `path`: where it is mounted."""
+
+    path = None
+
+    def fill(self):
+        """Leaves no room."""
+        fd = os.open(os.path.join(self.path, "filler"), os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(fd, bytes(4096)):
+                pass
+        except OSError:
+            pass
+        finally:
+            os.close(fd)
+
+    def empty(self):
+        """Room again."""
+        os.unlink(os.path.join(self.path, "filler"))
+
+    def remount(self, how):
+        """'ro' or 'rw'."""
+        run("mount", "-o", f"remount,{how}", self.path)
+
+
+class Image(Disk):
     """ext4 in a file, mounted at `path`; megabytes: its size."""
 
     def __init__(self, path, megabytes):
@@ -68,32 +93,13 @@ class Image:
             os.close(fd)
 
 
-class Small:
+class Small(Disk):
     """A tmpfs of a few megabytes at `path`."""
 
     def __init__(self, path, megabytes):
         self.path = path
         os.makedirs(path, exist_ok=True)
         run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", path)
-
-    def fill(self):
-        """Leaves no room."""
-        fd = os.open(os.path.join(self.path, "filler"), os.O_WRONLY | os.O_CREAT)
-        try:
-            while os.write(fd, bytes(4096)):
-                pass
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-
-    def empty(self):
-        """Room again."""
-        os.unlink(os.path.join(self.path, "filler"))
-
-    def remount(self, how):
-        """'ro' or 'rw'."""
-        run("mount", "-o", f"remount,{how}", self.path)
 
     def unmount(self):
         """Unmounts it, used or not."""

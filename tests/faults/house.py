@@ -67,10 +67,13 @@ class Host:
 
 
 class House(isps.Isp):
-    """See the module. kinds: which targets there are (keys of FEEDS, and edge); modems: rows."""
+    """See the module. kinds: which targets there are (keys of FEEDS, and edge); modems: rows;
+    agent: more settings of the agent that serves."""
 
-    def __init__(self, stack, seed=1, modems=180, kinds=(*FEEDS, "edge"), settings=None):
-        self.kinds, self.rng = kinds, random.Random(seed)
+    def __init__(self, stack, seed=1, modems=180, kinds=(*FEEDS, "edge"), settings=None,
+                 agent=None):
+        self.kinds, self.seed, self.rng = kinds, seed, random.Random(seed)
+        self.agent_settings = {"download_rate": 0, **(agent or {})}
         super().__init__(stack, settings={"nmsp.crash_brake": "off", "fsync": "on",
                                           "unix_socket_permissions": "0777", **(settings or {})},
                          name="nmspflt")
@@ -198,7 +201,7 @@ class House(isps.Isp):
         self.agent = agents.Agent(
             self.net.server, self._folder("agents", "serve"), self.wires["serve"].folder,
             download_listen=f"{AGENT_ADDRESS}:69", time_listen=f"{AGENT_ADDRESS}:37",
-            lookup_listen=f"127.0.0.1:{LOOKUP_PORT}", download_rate=0)
+            lookup_listen=f"127.0.0.1:{LOOKUP_PORT}", **self.agent_settings)
         self.feed_agent = FeedAgent(
             Host, self._folder("agents", "feed"), self.wires["feed"].folder, user=None,
             database=f"host={self.wires['feed'].folder} dbname=postgres user=feeder",

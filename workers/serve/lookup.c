@@ -34,7 +34,9 @@ lookup_start(loop *l, const config *c, database *d)
 #define SEARCHES_MAX 256     /* in flight, of all clients */
 #define UNSENT_MAX (1 << 20) /* a client that does not read is dropped */
 #define VALUES_MAX 16
-#define TRIES_MAX 3 /* of a search that the server answers with an error */
+#define TRIES_MAX 3    /* of a search that the server answers with an error */
+#define QUIET_MS 60000 /* a dhcpd that asked nothing for so long may have gone without a word */
+#define TELL_EVERY_MS 60000
 
 typedef struct lookup_service lookup_service;
 
@@ -42,6 +44,8 @@ typedef struct client {
     lookup_service *s;
     watch w;
     uint32_t generation;
+    enum { SILENT, SPEAKS, ASKS } worth; /* said nothing whole yet; has; has asked for a client */
+    int64_t heard;                       /* when it last said something whole, or came */
     uint8_t in[LDAP_MESSAGE_MAX + 16];
     size_t nin;
     ldap_answer out; /* not yet sent */
@@ -63,6 +67,8 @@ struct lookup_service {
     char base[128];
     ticker t;
     int nwaiting;
+    unsigned long turned_away; /* for want of room; how many the log was told */
+    int64_t next_told;
     watch listeners[CONFIG_LISTEN_MAX];
     client clients[CLIENTS_MAX];
     search searches[SEARCHES_MAX];
@@ -325,6 +331,7 @@ on_message(client *c, const ldap_message *m)
         return true;
     case LDAP_FIND_HOST:
     case LDAP_FIND_CLASS:
+        c->worth = ASKS;
         ask(c, m);
         return true;
     case LDAP_BIND:
@@ -347,7 +354,11 @@ take_messages(client *c)
     while ((n = ldap_frame(c->in + at, c->nin - at)) > 0) {
         ldap_message m;
 
-        if (!ldap_read(c->in + at, (size_t)n, &m) || !on_message(c, &m) || c->w.fd < 0)
+        if (!ldap_read(c->in + at, (size_t)n, &m))
+            return false;
+        c->heard = loop_now(c->s->l);
+        c->worth = c->worth == SILENT ? SPEAKS : c->worth;
+        if (!on_message(c, &m) || c->w.fd < 0)
             return false;
         at += (size_t)n;
     }
@@ -377,30 +388,60 @@ on_client(watch *w, uint32_t events)
     send_out(c);
 }
 
+/* A free place, if need be that of a client that is worth less than a newcomer: one that never said
+ * anything whole, then one that never asked for a host or class, the quietest first; a dhcpd only
+ * when it has been quiet for a minute (it takes a lost connection for a client that is not known).
+ */
+static client *
+find_place(lookup_service *s)
+{
+    client *least = NULL;
+
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        client *c = &s->clients[i];
+
+        if (c->w.fd < 0)
+            return c;
+        if (c->worth == ASKS && loop_now(s->l) - c->heard < QUIET_MS)
+            continue;
+        if (least == NULL || c->worth < least->worth ||
+            (c->worth == least->worth && c->heard < least->heard))
+            least = c;
+    }
+    s->turned_away++;
+    if (loop_now(s->l) >= s->next_told) {
+        agent_log(AGENT_WARNING, "look-up: more than %d clients; %lu connections closed so far",
+                  CLIENTS_MAX, s->turned_away);
+        s->next_told = loop_now(s->l) + TELL_EVERY_MS;
+    }
+    if (least != NULL)
+        drop(least);
+    return least;
+}
+
 static void
 on_listener(watch *w, uint32_t events)
 {
     lookup_service *s = w->owner;
     int on = 1;
     int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    client *c;
 
     (void)events;
     if (fd < 0)
         return;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    for (int i = 0; i < CLIENTS_MAX; i++) {
-        client *c = &s->clients[i];
-
-        if (c->w.fd >= 0)
-            continue;
-        c->w = (watch){.fd = fd, .ready = on_client, .owner = c};
-        if (loop_watch(s->l, &c->w, EPOLLIN) != 0)
-            drop(c);
+    c = find_place(s);
+    if (c == NULL) {
+        close(fd);
         return;
     }
-    agent_log(AGENT_WARNING, "look-up: more than %d clients", CLIENTS_MAX);
-    close(fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    c->w = (watch){.fd = fd, .ready = on_client, .owner = c};
+    c->worth = SILENT;
+    c->heard = loop_now(s->l);
+    if (loop_watch(s->l, &c->w, EPOLLIN) != 0)
+        drop(c);
 }
 
 /* ---------------------------------------------------------------- start */

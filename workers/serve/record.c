@@ -15,6 +15,10 @@
 #define COLUMNS 11
 #define KEEP_EVERY_MS (3600 * 1000)
 #define AGAIN_MS 1000
+/* Rows of downloads that came to nothing: anybody can ask for what is not there, without end. */
+#define VAIN_PER_SECOND 100
+#define VAIN_BURST 1000
+#define TELL_EVERY_MS 60000
 
 struct recorder {
     database *d;
@@ -23,6 +27,9 @@ struct recorder {
     unsigned first, n;
     unsigned under_way; /* rows at the beginning of the queue that were sent */
     uint64_t dropped;
+    int64_t vain, vain_at; /* thousandths of a row that may be written; when that was right */
+    uint64_t unwritten;    /* rows of downloads in vain that were not */
+    int64_t next_told;
     bool told;
     int64_t next_keep, next_try;
     record queue[QUEUE_MAX];
@@ -147,6 +154,14 @@ on_tick(ticker *t, int64_t now)
                   (unsigned long)r->dropped);
         r->dropped = 0;
     }
+    if (r->unwritten > 0 && now >= r->next_told) {
+        agent_log(AGENT_WARNING,
+                  "%lu requests in vain have no row in nmsp.download: there were more than %d a "
+                  "second",
+                  (unsigned long)r->unwritten, VAIN_PER_SECOND);
+        r->unwritten = 0;
+        r->next_told = now + TELL_EVERY_MS;
+    }
 }
 
 recorder *
@@ -158,14 +173,36 @@ recorder_new(loop *l, database *d, const char *agent)
         return NULL;
     r->d = d;
     r->agent = agent;
+    r->vain = VAIN_BURST * 1000;
+    r->vain_at = clock_us() / 1000;
     r->t = (ticker){.tick = on_tick, .owner = r};
     loop_add_ticker(l, &r->t);
     return r;
 }
 
+/* Whether one more row of a download in vain may be written. */
+static bool
+may_write_vain(recorder *r)
+{
+    int64_t now = clock_us() / 1000;
+
+    r->vain += (now - r->vain_at) * VAIN_PER_SECOND;
+    r->vain_at = now;
+    if (r->vain > VAIN_BURST * 1000)
+        r->vain = VAIN_BURST * 1000;
+    if (r->vain < 1000)
+        return false;
+    r->vain -= 1000;
+    return true;
+}
+
 void
 record_add(recorder *r, const record *row)
 {
+    if (strcmp(row->result, "served") != 0 && !may_write_vain(r)) {
+        r->unwritten++;
+        return;
+    }
     if (r->n == QUEUE_MAX) {
         r->dropped++;
         return;

@@ -9,6 +9,9 @@
  * Nobody is sent more packets than it sends until it has acknowledged one: a forged source gets one
  * small answer per request and no retransmission, so the service is no amplifier. After that a
  * timer resends; a duplicate ACK never does (the sorcerer's apprentice).
+ *
+ * The table of transfers is of fixed size. When it is full, one goes whose client has been silent
+ * long: who really wants a file acknowledges within moments and is not hit.
  */
 #include "workers/serve/record.h"
 #include "workers/serve/tftp_packet.h"
@@ -26,7 +29,11 @@
 #define HASH_SIZE 8192
 #define SOCKETS_MAX 512
 #define BACK_OFF_MAX_MS 8000
-#define RESTART_MS 1000 /* a transfer that stood still for so long may be begun anew */
+#define OFFER_MAX_MS                                                                               \
+    30000                /* whoever has not acknowledged anything asks anew, it need not be kept */
+#define OFFER_MIN_MS 250 /* before that its acknowledgement may well be on its way */
+#define RESTART_MS 1000  /* a transfer that stood still for so long may be begun anew */
+#define STALLED_LOOKS 64
 #define PACKETS_PER_WAKE 256
 #define BATCH_MAX 64 /* requests in one question to the database */
 #define BATCHES_MAX 16
@@ -48,7 +55,7 @@ struct transfer {
     uint64_t blocks; /* in the file */
     uint64_t acked, sent;
     int64_t due, back_off; /* SENDING: when to resend; OFFERED: when to give up */
-    int64_t progress;      /* when the client last acknowledged something new */
+    int64_t progress;      /* when it was offered, or the client last acknowledged something new */
     long tries;
     int64_t begin_us;
     record row;
@@ -88,6 +95,9 @@ struct download_service {
     transfer *transfers, *free, *newest;
     ticket *asked; /* ring of those that are yet to be put to the database */
     unsigned first_asked, nasked;
+    ticket *offered; /* ring of those that were answered, oldest first; some have gone on since */
+    unsigned first_offered, noffered;
+    unsigned hand; /* where in the table the last search for a stalled transfer ended */
     batch batches[BATCHES_MAX];
     counters count, told;
     int64_t next_report;
@@ -235,6 +245,77 @@ give_up(download_service *s, transfer *t)
     finish(s, t, all_sent ? "unconfirmed" : "broken off");
 }
 
+/* ---------------------------------------------------------------- room for others */
+
+/* The oldest offer that is yet to be acknowledged, NULL: there is none. Forgets those before it. */
+static transfer *
+oldest_offer(download_service *s)
+{
+    while (s->noffered > 0) {
+        ticket k = s->offered[s->first_offered];
+        transfer *t = &s->transfers[k.index];
+
+        if (t->generation == k.generation && t->state == OFFERED)
+            return t;
+        s->first_offered = (s->first_offered + 1) % (unsigned)s->c.download_transfers;
+        s->noffered--;
+    }
+    return NULL;
+}
+
+static void
+note_offer(download_service *s, transfer *t)
+{
+    unsigned size = (unsigned)s->c.download_transfers;
+    transfer *oldest = oldest_offer(s);
+
+    /* Full: as many came after the oldest one as there can be transfers. */
+    if (s->noffered == size) {
+        give_up(s, oldest);
+        oldest_offer(s);
+    }
+    t->progress = loop_now(s->l);
+    s->offered[(s->first_offered + s->noffered++) % size] =
+        (ticket){(uint32_t)(t - s->transfers), t->generation};
+}
+
+/* Of the next few transfers in the table, the one that has stood still longest; NULL: none has. */
+static transfer *
+stalled(download_service *s)
+{
+    transfer *worst = NULL;
+
+    for (int i = 0; i < STALLED_LOOKS; i++) {
+        transfer *t = &s->transfers[s->hand];
+
+        s->hand = (s->hand + 1) % (unsigned)s->c.download_transfers;
+        if (t->state == SENDING && loop_now(s->l) - t->progress >= RESTART_MS &&
+            (worst == NULL || t->progress < worst->progress))
+            worst = t;
+    }
+    return worst;
+}
+
+/* A new transfer, if need be in the place of the one whose client has been silent longer. */
+static transfer *
+make_room(download_service *s, const datagram *d)
+{
+    transfer *offer;
+    transfer *other;
+
+    if (s->free != NULL)
+        return new_transfer(s, d);
+    offer = oldest_offer(s);
+    if (offer != NULL && loop_now(s->l) - offer->progress < OFFER_MIN_MS)
+        offer = NULL;
+    other = stalled(s);
+    if (other == NULL || (offer != NULL && offer->progress < other->progress))
+        other = offer;
+    if (other != NULL)
+        give_up(s, other);
+    return new_transfer(s, d);
+}
+
 static void
 refuse(download_service *s, transfer *t, const char *result, tftp_error_code code, const char *text)
 {
@@ -354,7 +435,9 @@ take_row(download_service *s, transfer *t, const answer *a, int row)
     }
     grant_options(s, t);
     t->state = OFFERED;
-    t->due = loop_now(s->l) + t->back_off * (s->c.download_tries + 1);
+    t->due = t->back_off * (s->c.download_tries + 1);
+    t->due = loop_now(s->l) + (t->due < OFFER_MAX_MS ? t->due : OFFER_MAX_MS);
+    note_offer(s, t);
     send_offer(s, t);
 }
 
@@ -488,7 +571,7 @@ is_repeated(download_service *s, transfer *t, const tftp_request *r)
 static void
 start_transfer(download_service *s, const datagram *d, const tftp_request *r)
 {
-    transfer *t = new_transfer(s, d);
+    transfer *t = make_room(s, d);
     struct timespec wall;
 
     if (t == NULL) {
@@ -719,7 +802,8 @@ make_transfers(download_service *s)
 {
     s->transfers = calloc((size_t)s->c.download_transfers, sizeof(transfer));
     s->asked = calloc((size_t)s->c.download_transfers, sizeof(ticket));
-    if (s->transfers == NULL || s->asked == NULL)
+    s->offered = calloc((size_t)s->c.download_transfers, sizeof(ticket));
+    if (s->transfers == NULL || s->asked == NULL || s->offered == NULL)
         return false;
     for (long i = s->c.download_transfers - 1; i >= 0; i--) {
         s->transfers[i].next = s->free;
