@@ -6,6 +6,7 @@ CREATE TABLE nmsp_feed.edge_table (
     way      text NOT NULL CONSTRAINT edge_table_way_is_known CHECK (way IN ('to edges', 'from edges', 'own')),
     radius   boolean NOT NULL DEFAULT false,
     netgw    text,
+    log      boolean NOT NULL DEFAULT true,
     note     text
 );
 COMMENT ON TABLE nmsp_feed.edge_table IS 'What becomes of a table between centre and edges. Tables that feeds depend on (nmsp_feed.dependency) go to edges without being listed; listed are those beside, and exceptions. Seeded by nmsp.migrate().';
@@ -13,6 +14,7 @@ COMMENT ON COLUMN nmsp_feed.edge_table.relation IS 'Table, as schema.name.';
 COMMENT ON COLUMN nmsp_feed.edge_table.way IS 'to edges: written at the centre, read at edges; from edges: each edge''s rows are collected at the centre; own: each database has its own.';
 COMMENT ON COLUMN nmsp_feed.edge_table.radius IS 'true: only for edges that run FreeRADIUS.';
 COMMENT ON COLUMN nmsp_feed.edge_table.netgw IS 'Column that says to which access gateway a row belongs, for publications that are limited to some; null: its rows go to every edge.';
+COMMENT ON COLUMN nmsp_feed.edge_table.log IS 'Of tables from edges: true: rows are only added; each side drops old ones for itself. false: what an edge changes and deletes is changed and deleted at the centre too.';
 COMMENT ON COLUMN nmsp_feed.edge_table.note IS 'Why, for people.';
 
 CREATE TABLE nmsp_feed.edge_publication (

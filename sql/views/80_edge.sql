@@ -29,7 +29,7 @@ INSERT INTO nmsp_feed.edge_table (relation, way, radius, netgw, note) VALUES
 ON CONFLICT (relation) DO UPDATE SET way = excluded.way, radius = excluded.radius, netgw = excluded.netgw, note = excluded.note;
 
 CREATE OR REPLACE VIEW nmsp_feed.edge_relation AS
-SELECT c.oid::regclass AS relation, coalesce(e.way, 'to edges') AS way, coalesce(e.radius, false) AS radius, e.netgw,
+SELECT c.oid::regclass AS relation, coalesce(e.way, 'to edges') AS way, coalesce(e.radius, false) AS radius, e.netgw, coalesce(e.log, false) AS log,
        EXISTS (SELECT FROM nmsp_feed.dependency d WHERE nmsp_feed._relation(d.relation) = c.oid) AS fed
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -41,6 +41,7 @@ COMMENT ON COLUMN nmsp_feed.edge_relation.relation IS 'The table.';
 COMMENT ON COLUMN nmsp_feed.edge_relation.way IS 'As in nmsp_feed.edge_table.';
 COMMENT ON COLUMN nmsp_feed.edge_relation.radius IS 'Only for edges that run FreeRADIUS.';
 COMMENT ON COLUMN nmsp_feed.edge_relation.netgw IS 'Column with the access gateway of a row.';
+COMMENT ON COLUMN nmsp_feed.edge_relation.log IS 'As in nmsp_feed.edge_table.';
 COMMENT ON COLUMN nmsp_feed.edge_relation.fed IS 'Whether a feed depends on it.';
 
 -- at the centre ---------------------------------------------------------------------------------
@@ -200,6 +201,37 @@ $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed._download_arrives() FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed._download_arrives() IS 'Trigger: a download that an edge sends is taken once, and nmsp.modem_download or nmsp.mta_download follows';
 
+-- Rows of other tables from edges: who comes last is right.
+CREATE OR REPLACE FUNCTION nmsp_feed._state_arrives() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    EXECUTE format('DELETE FROM %s t WHERE %s', TG_ARGV[0], TG_ARGV[1]) USING NEW;
+    RETURN NEW;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp_feed._state_arrives() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed._state_arrives() IS 'Trigger: a row that an edge sends takes the place of the one with its key. Arguments: table, condition by which t is the row $1';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._mend_centre() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN SELECT x.relation, (SELECT string_agg(format('t.%1$I = ($1).%1$I', a.attname), ' AND ') FROM pg_index i
+                                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = x.relation AND i.indisprimary) AS key
+               FROM nmsp_feed.edge_relation x WHERE x.way = 'from edges' AND NOT x.log LOOP
+        PERFORM nmsp_feed._trigger(r.relation, 'edge_arrives',
+            format('CREATE TRIGGER edge_arrives BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION nmsp_feed._state_arrives(%L, %L)', r.relation, r.relation, r.key), 'REPLICA');
+    END LOOP;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp_feed._mend_centre() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed._mend_centre() IS 'Gives tables that edges send the triggers they should have';
+
 -- at an edge ------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION nmsp_feed._edge_guard() RETURNS trigger
@@ -332,13 +364,34 @@ $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed._edge_foreign_keys() FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed._edge_foreign_keys() IS 'Takes foreign keys away that would refuse the repetition of a TRUNCATE; nmsp.edge.dropped keeps them';
 
+CREATE OR REPLACE FUNCTION nmsp_feed._mend_back(p_name text, p_log boolean, p_publish text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    r record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_publication x WHERE x.pubname = p_name) THEN
+        EXECUTE format('CREATE PUBLICATION %I WITH (publish = %L, publish_via_partition_root = true)', p_name, p_publish);
+        EXECUTE format('COMMENT ON PUBLICATION %I IS %L', p_name, 'What an edge sends to the centre; kept by nmsp.migrate()');
+    END IF;
+    FOR r IN SELECT coalesce(w.relation, h.prrelid::regclass) AS relation, CASE WHEN h.prrelid IS NULL THEN 'ADD' ELSE 'DROP' END AS what
+               FROM (SELECT x.relation FROM nmsp_feed.edge_relation x WHERE x.way = 'from edges' AND x.log = p_log) w
+               FULL JOIN (SELECT pr.prrelid FROM pg_publication_rel pr JOIN pg_publication x ON x.oid = pr.prpubid AND x.pubname = p_name) h ON h.prrelid = w.relation
+              WHERE w.relation IS NULL OR h.prrelid IS NULL LOOP
+        EXECUTE format('ALTER PUBLICATION %I %s TABLE %s', p_name, r.what, r.relation);
+    END LOOP;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp_feed._mend_back(text, boolean, text) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed._mend_back(text, boolean, text) IS 'Makes one of the publications of an edge, or gives it the tables it should have';
+
 CREATE OR REPLACE FUNCTION nmsp_feed._mend_edge() RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
     r record;
-    back text := (SELECT string_agg(x.relation::text, ', ' ORDER BY x.relation::text) FROM nmsp_feed.edge_relation x WHERE x.way = 'from edges');
 BEGIN
     FOR r IN SELECT x.relation FROM nmsp_feed.edge_relation x WHERE x.way = 'to edges' LOOP
         PERFORM nmsp_feed._trigger(r.relation, 'edge_guard',
@@ -349,14 +402,9 @@ BEGIN
     PERFORM nmsp_feed._trigger('nmsp.setting', 'edge_setting',
         'CREATE TRIGGER edge_setting BEFORE INSERT OR UPDATE ON nmsp.setting FOR EACH ROW EXECUTE FUNCTION nmsp_feed._edge_setting()', 'REPLICA');
     PERFORM nmsp_feed._edge_foreign_keys();
-    IF NOT EXISTS (SELECT FROM pg_publication x WHERE x.pubname = 'nmsp_back') THEN
-        -- Rows go back when they are made; that old ones are dropped here is no business of the centre.
-        EXECUTE format('CREATE PUBLICATION nmsp_back FOR TABLE %s WITH (publish = %L, publish_via_partition_root = true)', back, 'insert');
-        COMMENT ON PUBLICATION nmsp_back IS 'What an edge sends to the centre; kept by nmsp.migrate()';
-    ELSIF back IS DISTINCT FROM (SELECT string_agg(pr.prrelid::regclass::text, ', ' ORDER BY pr.prrelid::regclass::text)
-                                   FROM pg_publication_rel pr JOIN pg_publication x ON x.oid = pr.prpubid WHERE x.pubname = 'nmsp_back') THEN
-        EXECUTE format('ALTER PUBLICATION nmsp_back SET TABLE %s', back);
-    END IF;
+    -- Of logs rows go back when they are made; that old ones are dropped here is no business of the centre.
+    PERFORM nmsp_feed._mend_back('nmsp_back', true, 'insert');
+    PERFORM nmsp_feed._mend_back('nmsp_back_state', false, 'insert, update, delete');
 END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed._mend_edge() FROM PUBLIC;
@@ -382,7 +430,7 @@ END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed.become_edge(text, jsonb, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.become_edge(text, jsonb, boolean) IS
-'Makes this database an edge, ready for CREATE SUBSCRIPTION: nobody but replication writes the centre''s tables, a first copy replaces what is there, publication nmsp_back offers what is to go back. settings: see nmsp.edge.settings. replace: although there are rows of a network here. Errors: 55000.';
+'Makes this database an edge, ready for CREATE SUBSCRIPTION: nobody but replication writes the centre''s tables, a first copy replaces what is there, publications nmsp_back and nmsp_back_state offer what is to go back. settings: see nmsp.edge.settings. replace: although there are rows of a network here. Errors: 55000.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.leave_centre() RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -408,7 +456,7 @@ BEGIN
         EXECUTE d ->> 'orphans';
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', d ->> 'relation', d ->> 'name', d ->> 'definition');
     END LOOP;
-    DROP PUBLICATION IF EXISTS nmsp_back;
+    DROP PUBLICATION IF EXISTS nmsp_back, nmsp_back_state;
     -- The numbers went to the centre's rows.
     FOR r IN SELECT x.relation, a.attname, pg_get_serial_sequence(x.relation::text, a.attname) AS sequence
                FROM nmsp_feed.edge_relation x JOIN pg_attribute a ON a.attrelid = x.relation AND a.attidentity <> '' WHERE x.way = 'to edges' LOOP
@@ -445,4 +493,5 @@ PERFORM nmsp_feed._trigger('nmsp.download', 'download_arrives',
 PERFORM nmsp_feed._enable(i.inhrelid, 'download_arrives', 'R') FROM pg_inherits i WHERE i.inhparent = 'nmsp.download'::regclass;
 
 PERFORM nmsp_feed._mend_publication(p.name, false) FROM nmsp_feed.edge_publication p;
+PERFORM nmsp_feed._mend_centre();
 PERFORM nmsp_feed._mend_edge() FROM nmsp.edge;

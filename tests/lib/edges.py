@@ -85,7 +85,7 @@ class EdgeIsp(isps.Isp):
     def take_back(self):
         """The centre subscribes to what the edge sends."""
         self.db.psql(f"CREATE SUBSCRIPTION nmsp_from_north CONNECTION {connection(self.edge)} "
-                     "PUBLICATION nmsp_back")
+                     "PUBLICATION nmsp_back, nmsp_back_state")
 
     def join(self):
         """Makes the edge one, with its targets, daemons and agent."""

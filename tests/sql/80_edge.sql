@@ -162,6 +162,15 @@ SELECT nmsp.keep_downloads('2027-06-01Z') AS more \gset
 SELECT is_empty($$SELECT i.inhrelid::regclass FROM pg_inherits i WHERE i.inhparent = 'nmsp.download'::regclass
     AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgname = 'download_arrives' AND t.tgenabled = 'R')$$, 'later ones too');
 
+CREATE TABLE nmsp.state_of (who text, n int, value text, PRIMARY KEY (who, n));
+INSERT INTO nmsp_feed.edge_table (relation, way, log) VALUES ('nmsp.state_of', 'from edges', false);
+SELECT nmsp.migrate() > 0 AS migrated;
+INSERT INTO nmsp.state_of VALUES ('north', 1, 'old'), ('north', 2, 'x');
+SET session_replication_role TO replica;
+INSERT INTO nmsp.state_of VALUES ('north', 1, 'new');
+RESET session_replication_role;
+SELECT results_eq('SELECT n, value FROM nmsp.state_of ORDER BY n', $$VALUES (1, 'new'), (2, 'x')$$, 'a row of another table from edges, that is a line in a list, takes the place of the one with its key');
+
 -- ---- an edge
 SELECT test.refused('SELECT nmsp_feed.become_edge(''north'')', '55000', 'this database has a network of its own', '%', '%replace => true%', 'who has a network is asked twice');
 SET client_min_messages TO error;
@@ -187,6 +196,10 @@ SELECT is((SELECT host(provisioning_server) FROM nmsp.setting), '10.0.0.5', 'wit
 SELECT is(nmsp.migrate(), nmsp.schema_version(), 'migrate() works at an edge');
 SELECT lives_ok('SELECT nmsp_feed.prune()', 'so does the feeder''s own work');
 SELECT set_eq($$SELECT name FROM published WHERE pubname = 'nmsp_back'$$, ARRAY['nmsp.download'], 'it publishes what is to go back');
+SELECT set_has($$SELECT name FROM published WHERE pubname = 'nmsp_back_state'$$, $$VALUES ('nmsp.state_of')$$, 'and what changes, with its changes');
+DELETE FROM nmsp_feed.edge_table WHERE relation = 'nmsp.state_of';
+SELECT nmsp_feed._mend_edge() AS mended;
+SELECT set_hasnt($$SELECT name FROM published$$, $$VALUES ('nmsp.state_of')$$, 'and no longer when it is taken out of the list');
 SELECT is((SELECT pubinsert AND NOT pubdelete AND NOT pubupdate AND NOT pubtruncate FROM pg_publication WHERE pubname = 'nmsp_back'), true, 'when it is made, not when it is dropped');
 SELECT is_empty($$SELECT relation FROM nmsp_feed.edge_relation GROUP BY 1 HAVING count(*) > 1$$, 'no table goes both ways');
 SELECT set_has('SELECT component, state FROM nmsp.health()', $$VALUES ('edge "north"', 'error')$$, 'health says that nothing comes yet');
