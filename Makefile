@@ -20,7 +20,7 @@ MODULE_big = nmsp
 
 # What goes into the install script, in this order. code/ = members of the extension; schema/ and
 # views/ are wrapped into functions that nmsp.migrate() runs, so that tables are the user's.
-SQL_CODE   = $(sort $(wildcard sql/code/*.sql))
+SQL_CODE   = $(sort $(wildcard sql/code/*.sql)) build/template_library.sql
 SQL_SCHEMA = $(sort $(wildcard sql/schema/*.sql))
 SQL_VIEWS  = $(sort $(wildcard sql/views/*.sql))
 
@@ -51,6 +51,11 @@ include $(PGXS)
 build/nmsp--$(EXTVERSION).sql: sql/header.sql sql/join.sh $(SQL_CODE) $(SQL_SCHEMA) $(SQL_VIEWS) nmsp.control Makefile
 	@mkdir -p build
 	sh sql/join.sh "$(SQL_CODE)" "$(SQL_SCHEMA)" "$(SQL_VIEWS)" > $@.tmp && mv $@.tmp $@
+
+# The template library: each text of data/templates as a row.
+build/template_library.sql: sql/templates.py $(wildcard data/templates/*.txt)
+	@mkdir -p build
+	python3 sql/templates.py $(wildcard data/templates/*.txt) > $@.tmp && mv $@.tmp $@
 
 # The C tables of the codec, from the facts.
 $(GENERATED): extension/symbols/generate.py $(wildcard extension/symbols/*.tsv)

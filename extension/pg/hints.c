@@ -158,6 +158,7 @@ static const constraint_hint constraint_hints[] = {
     {"voice_setting_sip_registrar_is_a_host", SIP_HOST},
     {"voice_setting_sip_proxy_is_a_host", SIP_HOST},
     {"voice_setting_sip_domain_is_a_host", SIP_HOST},
+    {"voice_setting_call_agent_is_a_name", "Write it as in ca@voice.example.net:2727."},
     {"voice_setting_trunk_prefix_is_digits", "Give what is dialled before an area code, as in 0."},
     {"voice_setting_international_prefix_is_digits",
      "Give what is dialled before a country code, as in 00."},

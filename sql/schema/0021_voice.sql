@@ -35,6 +35,7 @@ CREATE TABLE nmsp.voice_setting (
     sip_registrar        text CONSTRAINT voice_setting_sip_registrar_is_a_host CHECK (sip_registrar ~ '^[A-Za-z0-9.:_\[\]-]{1,255}$'),
     sip_proxy            text CONSTRAINT voice_setting_sip_proxy_is_a_host CHECK (sip_proxy ~ '^[A-Za-z0-9.:_\[\]-]{1,255}$'),
     sip_domain           text CONSTRAINT voice_setting_sip_domain_is_a_host CHECK (sip_domain ~ '^[A-Za-z0-9.:_\[\]-]{1,255}$'),
+    call_agent           text CONSTRAINT voice_setting_call_agent_is_a_name CHECK (call_agent ~ '^[A-Za-z0-9.:_@\[\]-]{3,255}$'),
     trunk_prefix         text NOT NULL DEFAULT '0' CONSTRAINT voice_setting_trunk_prefix_is_digits CHECK (trunk_prefix ~ '^[0-9]{0,4}$'),
     international_prefix text NOT NULL DEFAULT '00' CONSTRAINT voice_setting_international_prefix_is_digits CHECK (international_prefix ~ '^[0-9]{0,6}$'),
     CONSTRAINT voice_setting_secure_needs_a_kerberos_realm CHECK (provisioning <> 'secure' OR kerberos_realm IS NOT NULL)
@@ -51,6 +52,7 @@ COMMENT ON COLUMN nmsp.voice_setting.mta_domain IS 'Domain of MTAs (option 15); 
 COMMENT ON COLUMN nmsp.voice_setting.sip_registrar IS 'SIP registrar: {voice.sip_registrar.0}, and of numbers that have none of their own.';
 COMMENT ON COLUMN nmsp.voice_setting.sip_proxy IS 'SIP outbound proxy: {voice.sip_proxy.0}.';
 COMMENT ON COLUMN nmsp.voice_setting.sip_domain IS 'SIP domain of numbers that have none of their own; null: the registrar.';
+COMMENT ON COLUMN nmsp.voice_setting.call_agent IS 'NCS call agent of PacketCable MTAs: {voice.call_agent.0}, as in ca@voice.example.net:2727.';
 COMMENT ON COLUMN nmsp.voice_setting.trunk_prefix IS 'What callers dial before an area code: {phonenumber.prefix_number.<port>} begins with it.';
 COMMENT ON COLUMN nmsp.voice_setting.international_prefix IS 'What callers dial before a country code: {phonenumber.country_code.<port>} begins with it.';
 INSERT INTO nmsp.voice_setting DEFAULT VALUES;

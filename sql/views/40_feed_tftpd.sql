@@ -66,7 +66,7 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.phone_number', NULL, '{"mta": "mta_id"}'),
     ('tftpd', 'nmsp.phone_number_secret', NULL, '{"phone_number": "phone_number_id"}'),
     ('tftpd', 'nmsp.dial_plan', '{digit_map}', '{"dial_plan": "id"}'),
-    ('tftpd', 'nmsp.voice_setting', '{hash,provisioning,kerberos_realm,provisioning_host,mta_domain,sip_registrar,sip_proxy,sip_domain,trunk_prefix,international_prefix}', '{"voice_setting": "id"}'),
+    ('tftpd', 'nmsp.voice_setting', '{hash,provisioning,kerberos_realm,provisioning_host,mta_domain,sip_registrar,sip_proxy,sip_domain,call_agent,trunk_prefix,international_prefix}', '{"voice_setting": "id"}'),
     ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient}', NULL),
     ('tftpd', 'nmsp.setting_secret', NULL, NULL),
     ('tftpd', 'nmsp.mib_object', '{name,module,oid,type,ranges,enums,index_columns,index_implied}', NULL)

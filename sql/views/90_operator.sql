@@ -59,7 +59,7 @@ BEGIN
     EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint), nmsp.mta_due(nmsp.mta), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric),
         nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint),
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint), nmsp.load_templates(text, boolean),
             nmsp.preview(text, int), nmsp.preview_rows(regclass, jsonb, int), nmsp.previewed_device(), nmsp_kea.time_offset(text),
             nmsp_kea.address_list(inet[], int), nmsp.address_list(inet[], int) TO %s', grantee);
         -- Who sets a password need not see those that are set.

@@ -209,6 +209,70 @@ SELECT matches((test.error_of(format('SELECT nmsp.mta_config(%s)', :a3))).detail
 UPDATE nmsp.template SET source = E'MtaConfigDelimiter 1;\nSnmpMibObject sysContact.0 String "{voice.sip_registrar.0}{voice.trunk_prefix.0}{provbase.ro_community.0}";\nMtaConfigDelimiter 255;' WHERE id = :tm;
 SELECT is(pg_temp.objects(:a3) ->> 'sysContact.0', 'reg.test0public', 'delimiters of its own, settings');
 
+-- ---- names, downloads
+UPDATE nmsp.mta SET address = '10.1.1.11';
+SELECT results_eq('SELECT name, type, data FROM nmsp.dns_record WHERE name LIKE ''mta-%'' OR data LIKE ''mta-%'' ORDER BY type', format($$VALUES ('mta-%s.nmsp.test.', 'A', '10.1.1.11'), ('11.1.1.10.in-addr.arpa.', 'PTR', 'mta-%1$s.nmsp.test.')$$, :a3), 'forward and reverse names');
+CREATE FUNCTION pg_temp.verdict(path text, source inet) RETURNS text LANGUAGE sql AS $$SELECT concat_ws(': ', d.verdict, d.note) FROM nmsp.download(path, source, now()) d$$;
+SELECT is((SELECT d.content FROM nmsp.download('mta/mta-' || :a3 || '.cfg', '10.1.1.11', now()) d), nmsp.mta_config(:a3)::bytea, 'the download is the file');
+SELECT is(pg_temp.verdict(path, source::inet), wanted, path || ' to ' || source) FROM (VALUES
+    ('mta/mta-' || :a3 || '.cfg', '10.1.1.11', 'served'), ('/mta/mta-' || :a3 || '.cfg', '10.1.1.12', 'served'), ('mta/mac-0-11-22-0-1-5.cfg', '10.1.1.11', 'served'),
+    ('mta/mta-' || :a3 || '.cfg', '192.0.2.1', 'served: unknown source'), ('mta/mta-' || :a3 || '.cfg', '10.1.0.10', 'refused: the address lies in pool 10.1.0.0/24 (cm)'),
+    ('mta/mta-0.cfg', '10.1.1.11', 'unknown'), ('mta/mta-' || :a3 || '-0123456789abcdef.cfg', '10.1.1.11', 'unknown'), ('mta/', '10.1.1.11', 'unknown'), ('cm/cm-' || :m2 || '.cfg', '10.1.1.11', 'refused: the address lies in pool 10.1.1.0/24 (mta)')) x(path, source, wanted);
+UPDATE nmsp.setting SET download_check = 'strict';
+SELECT is(pg_temp.verdict('mta/mta-' || :a3 || '.cfg', source::inet), wanted, 'strict: ' || source) FROM (VALUES
+    ('10.1.1.11', 'served'), ('10.1.1.12', 'refused: the MTA has the address 10.1.1.11'), ('192.0.2.1', 'refused: the address lies in no pool')) x(source, wanted);
+UPDATE nmsp.setting SET download_check = 'known', download_once = '1 minute';
+SELECT is(state, 'never', 'nothing downloaded yet') FROM nmsp.mta_status;
+SELECT nmsp.record_downloads('a', ARRAY[now()], ARRAY['10.1.1.11'::inet], ARRAY['mta/mta-' || :a3 || '.cfg'], ARRAY['served'], ARRAY[NULL::bigint], ARRAY[NULL::bigint], ARRAY[NULL], ARRAY[1], ARRAY[1::real],
+    ARRAY[sha256(nmsp.mta_config(:a3)::bytea)], ARRAY[sha256(nmsp.mta_config(:a3)::bytea)]) IS NULL AS recorded \gset
+SELECT is(state, 'current', 'it has what is due') FROM nmsp.mta_status;
+SELECT is(pg_temp.verdict('mta/mta-' || :a3 || '.cfg', '10.1.1.11'), 'refused: 10.1.1.11 has downloaded it already', 'once in a minute');
+UPDATE nmsp.setting SET download_once = NULL;
+UPDATE nmsp.setting_secret SET download_key = 'sixteen characters or more';
+SELECT is(pg_temp.verdict(path, '10.1.1.11'), CASE WHEN path LIKE '%-' || :a3 || '-%' THEN 'served' ELSE 'unknown' END, 'with a key: ' || path)
+  FROM unnest(ARRAY['mta/mta-' || :a3 || '.cfg', (SELECT f.path FROM nmsp.mta_file f), 'mta/mac-0-11-22-0-1-5.cfg']) path;
+SELECT isnt((SELECT split_part(path, '-', 3) FROM nmsp.mta_file), split_part(nmsp.modem_path(:a3, 'sixteen characters or more'), '-', 3), 'another name than a modem of the same number has');
+UPDATE nmsp.setting_secret SET download_key = NULL;
+
+-- ---- rights
+CREATE ROLE nmsp_v_reader;
+CREATE ROLE nmsp_v_operator;
+CREATE ROLE nmsp_v_agent;
+DO $$BEGIN CALL nmsp.grant_to('nmsp_v_reader', 'reader'); CALL nmsp.grant_to('nmsp_v_operator', 'operator'); CALL nmsp.grant_to('nmsp_v_agent', 'agent'); END$$;
+SELECT is(test.try(('nmsp_v_' || r)::name, s), wanted, r || ': ' || s) FROM (VALUES
+    ('reader', 'TABLE nmsp.phone_line', 'ok'), ('reader', 'TABLE nmsp.mta_status', 'ok'), ('reader', 'TABLE nmsp.phone_number_secret', '42501'), ('reader', 'TABLE nmsp.mta_file', '42501'),
+    ('reader', 'SELECT nmsp.mta_config(t) FROM nmsp.mta t', '42501'), ('reader', 'UPDATE nmsp.phone_number SET active = false', '42501'), ('reader', 'SELECT nmsp.line_values(1, true)', '42501'),
+    ('operator', 'TABLE nmsp.mta_file', 'ok'), ('operator', 'SELECT nmsp.mta_config(id) FROM nmsp.mta', 'ok'), ('operator', 'TABLE nmsp.phone_number_secret', '42501'), ('operator', 'SELECT nmsp.line_values(1, true)', '42501'),
+    ('operator', 'INSERT INTO nmsp.phone_number_secret SELECT id, ''x'' FROM nmsp.phone_number LIMIT 1', 'ok'), ('operator', 'UPDATE nmsp.phone_number_secret SET password = ''new''', 'ok'),
+    ('operator', 'UPDATE nmsp.voice_setting SET hash = ''eu''', 'ok'), ('operator', 'INSERT INTO nmsp.carrier_code VALUES (''D100'', ''x'')', 'ok'), ('operator', 'SELECT nmsp.load_templates(''mta-a%'')', 'ok'),
+    ('agent', 'SELECT * FROM nmsp.download_batch(ARRAY[''mta/mta-1.cfg''], ARRAY[''10.1.1.11''::inet], now())', 'ok'), ('agent', 'TABLE nmsp.mta', '42501')) x(r, s, wanted);
+
+-- ---- the library
+SELECT set_eq('SELECT name FROM nmsp.load_templates(''mta-f%'')', ARRAY['mta-ietf', 'mta-fritzbox'], 'a template of the library, and its parent');
+SELECT results_eq('SELECT DISTINCT result FROM nmsp.load_templates() ORDER BY 1', ARRAY['current', 'loaded'], 'the others');
+SELECT results_eq('SELECT DISTINCT result FROM nmsp.load_templates()', ARRAY['current'], 'again');
+UPDATE nmsp.template SET source = source || ' ' WHERE name = 'cm-3.1';
+SELECT is((SELECT result FROM nmsp.load_templates('cm-3.1') WHERE name = 'cm-3.1'), 'kept', 'what is one''s own stays');
+SELECT is((SELECT result FROM nmsp.load_templates('cm-3.1', true) WHERE name = 'cm-3.1'), 'replaced', 'unless one says so');
+SELECT test.refused('SELECT nmsp.load_templates(''x'')', '22023', 'no template of the library is called "x"', '%', 'SELECT name%', 'none of that name');
+INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (:g1, 's');
+INSERT INTO nmsp.service_class (name, ds_rate, us_rate) VALUES ('100/10', 100000000, 10000000);
+UPDATE nmsp.voice_setting SET call_agent = 'ca@voice.test:2727';
+DELETE FROM nmsp.phone_number;
+INSERT INTO nmsp.phone_number (number, area_code, mta_id, port, username) SELECT '+49372' || '5550' || i || '1', '372', :a3, i, 'user' || i FROM generate_series(0, 1) i;
+INSERT INTO nmsp.phone_number_secret SELECT id, 'secret' || port FROM nmsp.phone_number;
+CREATE TEMP TABLE made AS
+SELECT t.name, nmsp.modem_config(jsonb_populate_record(m, jsonb_build_object('template_id', t.id, 'service_class_id', c.id))) AS config
+  FROM nmsp.template t JOIN nmsp.template_library() l ON l.name = t.name, (SELECT id FROM nmsp.service_class UNION ALL SELECT NULL) c, (SELECT * FROM nmsp.modem LIMIT 1) m
+ WHERE t.device = 'cm' AND t.name <> 'cm-access'
+UNION ALL
+SELECT t.name, nmsp.mta_config(jsonb_populate_record(m, jsonb_build_object('template_id', t.id))) FROM nmsp.template t JOIN nmsp.template_library() l ON l.name = t.name, nmsp.mta m WHERE t.device = 'mta';
+SELECT is((SELECT count(*) FROM made), 12 + 6::bigint, 'each makes a file, with a service class and without');
+SELECT is_empty('SELECT m.name, l.severity, l.path, l.message FROM made m, docsis.lint(m.config) l WHERE l.severity <> ''info'' AND l.message NOT LIKE ''no MIB known here defines .1.3.6.1.4.1.%''', 'in which nothing is found fault with');
+SELECT is((SELECT array_agg(DISTINCT config OPERATOR(docsis.->>) '24.8') FROM made WHERE name LIKE 'cm-%' AND name <> 'cm-3.0-voice'), '{10000000,250000}', 'rates of the service class, or 250 kbit/s');
+SELECT results_eq($$SELECT name, count(*) FROM made m, string_to_table(docsis.text(m.config), E'\n') l WHERE name LIKE 'mta-%' AND (l LIKE '%"user_"%' OR l LIKE '%"secret_"%') GROUP BY name ORDER BY name$$,
+    $$VALUES ('mta-arris', 4::bigint), ('mta-fritzbox', 4), ('mta-thomson', 4)$$, 'user and password of each line');
+
 -- ---- the predecessor's template, as it is, gives the predecessor's bytes
 \set template `cat "$NMSP_VECTORS/templates/seed-fritzbox-mta.template.txt" 2>/dev/null`
 \set none `base64 -w0 "$NMSP_VECTORS/templates/fritzbox-mta.nohash.cfg" 2>/dev/null`
