@@ -4,6 +4,7 @@
  */
 #include "workers/worker.h"
 
+#include <signal.h>
 #include <time.h>
 
 #include "access/xact.h"
@@ -32,6 +33,7 @@
  * tells too little: whoever waits for a lock or a child in between resets it. */
 static uint32 wakes_seen = 0;
 static bool look_anyway = false;
+static volatile sig_atomic_t poked = false;
 
 static struct {
     const char *sql;
@@ -288,11 +290,12 @@ idle(feed_store *store, long ms)
 
     look_at_signals();
     nmsp_brake_alive();
-    while (ms > 0 && !look_anyway && nmsp_slot_wakes() == wakes_seen) {
+    while (ms > 0 && !look_anyway && !poked && nmsp_slot_wakes() == wakes_seen) {
         wait_latch(ms);
         ms = end - store->now(store);
     }
     look_anyway = false;
+    poked = false;
     wakes_seen = nmsp_slot_wakes();
     return FEED_OK;
 }
@@ -324,6 +327,14 @@ note(feed_store *store, long files, const char *error)
     nmsp_slot_note(files, error);
 }
 
+/* Called by the writer's thread: SetLatch is made for signal handlers, so it needs nothing of ours. */
+static void
+poke(feed_store *store)
+{
+    poked = true;
+    SetLatch(MyLatch);
+}
+
 feed_store *
 nmsp_store_spi(void)
 {
@@ -337,6 +348,7 @@ nmsp_store_spi(void)
         .feed_roots = feed_roots,
         .command_file = command_file,
         .note = note,
+        .poke = poke,
     };
 
     return &store;

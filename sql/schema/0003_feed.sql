@@ -29,9 +29,10 @@ CREATE TABLE nmsp_feed.feed (
     reload_command text,
     vital_parts text[] NOT NULL DEFAULT '{}',
     rank integer NOT NULL DEFAULT 10,
-    batch_rows integer NOT NULL DEFAULT 1000
+    naming_causes text[],
+    batch_rows integer NOT NULL DEFAULT 500
         CONSTRAINT batch_rows_is_sensible CHECK (batch_rows BETWEEN 1 AND 100000),
-    bulk_rows integer NOT NULL DEFAULT 1000
+    bulk_rows integer NOT NULL DEFAULT 200
         CONSTRAINT bulk_rows_is_sensible CHECK (bulk_rows BETWEEN 1 AND 1000000),
     behind_rows integer NOT NULL DEFAULT 100000
         CONSTRAINT behind_rows_is_positive CHECK (behind_rows > 0),
@@ -56,6 +57,8 @@ COMMENT ON COLUMN nmsp_feed.feed.vital_parts IS
     'Mode set: when the daemon blames an artifact of these parts, the whole new generation is refused, not this artifact alone';
 COMMENT ON COLUMN nmsp_feed.feed.rank IS
     'Targets of lower rank are brought up to date right before the new state of a higher rank goes into service';
+COMMENT ON COLUMN nmsp_feed.feed.naming_causes IS
+    'Causes by which artifacts come or get other names, so that higher ranks wait for their walks; null: any. Others only change contents';
 COMMENT ON COLUMN nmsp_feed.feed.batch_rows IS 'Artifacts per batch (mode file; a set is always made in one piece)';
 COMMENT ON COLUMN nmsp_feed.feed.bulk_rows IS 'A cause that touches more artifacts than this is walked in batches, single changes overtake';
 COMMENT ON COLUMN nmsp_feed.feed.behind_rows IS 'A target that is behind by more changed rows than this is reconciled whole';
@@ -99,6 +102,11 @@ CREATE TABLE nmsp_feed.target (
     error text,
     error_at timestamptz,
     applied_at timestamptz,
+    check_begun timestamptz,
+    check_done bigint NOT NULL DEFAULT 0,
+    artifacts bigint NOT NULL DEFAULT 0,
+    quarantined bigint NOT NULL DEFAULT 0,
+    bytes bigint NOT NULL DEFAULT 0,
     CONSTRAINT target_name_is_already_used UNIQUE (feed, name)
 );
 COMMENT ON TABLE nmsp_feed.target IS
@@ -110,6 +118,11 @@ COMMENT ON COLUMN nmsp_feed.target.snapshot IS
 COMMENT ON COLUMN nmsp_feed.target.home IS
     'Cluster, database, table and version of the code that snapshot belongs to; when it differs, the snapshot is void';
 COMMENT ON COLUMN nmsp_feed.target.check_requested IS 'Disk is to be compared with the manifest; null = done';
+COMMENT ON COLUMN nmsp_feed.target.check_begun IS 'When the comparison of disk with the manifest that is under way began; null = none is';
+COMMENT ON COLUMN nmsp_feed.target.check_done IS 'Artifacts it has looked at';
+COMMENT ON COLUMN nmsp_feed.target.artifacts IS 'Artifacts in place; kept by a trigger of nmsp_feed.artifact, so only the feeder writes it';
+COMMENT ON COLUMN nmsp_feed.target.quarantined IS 'Artifacts whose desired content is not in place; kept in the same way';
+COMMENT ON COLUMN nmsp_feed.target.bytes IS 'Size of all artifacts; kept in the same way';
 COMMENT ON COLUMN nmsp_feed.target.attempted IS 'Snapshot of the last attempt that failed: newer changes are tried without waiting for next_attempt';
 COMMENT ON COLUMN nmsp_feed.target.error IS 'Why the last attempt failed, with the daemon''s own message; null = it did not';
 
@@ -139,12 +152,20 @@ CREATE TABLE nmsp_feed.bulk (
     after_id bigint,
     done bigint NOT NULL DEFAULT 0,
     total bigint,
+    begun timestamptz,
+    counted bigint NOT NULL DEFAULT 0,
+    counted_part text,
+    counted_id bigint,
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX bulk_target ON nmsp_feed.bulk (target_id);
 COMMENT ON TABLE nmsp_feed.bulk IS 'Causes that touch many artifacts of a target, walked in batches by a cursor';
 COMMENT ON COLUMN nmsp_feed.bulk.cause IS 'As in nmsp_feed.change; artifact = part and ids are the artifacts themselves';
-COMMENT ON COLUMN nmsp_feed.bulk.total IS 'Artifacts to walk, an estimate; null = not known';
+COMMENT ON COLUMN nmsp_feed.bulk.total IS 'Artifacts to walk, as many as there were when they were counted; null = not counted yet';
+COMMENT ON COLUMN nmsp_feed.bulk.begun IS 'When its first batch was in place; null = it waits';
+COMMENT ON COLUMN nmsp_feed.bulk.counted IS 'Artifacts counted so far';
+COMMENT ON COLUMN nmsp_feed.bulk.counted_part IS 'Cursor of the count: part of the last artifact counted';
+COMMENT ON COLUMN nmsp_feed.bulk.counted_id IS 'Cursor of the count: its id';
 
 CREATE TABLE nmsp_feed.artifact (
     target_id bigint NOT NULL
@@ -158,7 +179,7 @@ CREATE TABLE nmsp_feed.artifact (
     error text,
     rejected bytea,
     PRIMARY KEY (target_id, part, id)
-);
+) WITH (fillfactor = 50);
 CREATE INDEX artifact_path ON nmsp_feed.artifact (target_id, path);
 CREATE INDEX artifact_error ON nmsp_feed.artifact (target_id) WHERE error IS NOT NULL;
 COMMENT ON TABLE nmsp_feed.artifact IS 'The manifest: what is in place at each target';

@@ -165,10 +165,16 @@ $fn$;
 REVOKE ALL ON FUNCTION nmsp.shared_secret(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.shared_secret(bigint) IS 'The key of a gateway''s CMTS MIC. Errors: 55000 when it has none.';
 
+CREATE OR REPLACE FUNCTION nmsp.file_folder(id bigint) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN id >= 1000 THEN (id / 1000)::text || '/' ELSE '' END;
+COMMENT ON FUNCTION nmsp.file_folder(bigint) IS
+'Folder of the file of a device, by thousands: no folder for 7, 1234/ for 1234567. Files made one after the other lie together, and no folder gets large.';
+
 CREATE OR REPLACE FUNCTION nmsp.modem_path(modem_id bigint, download_key text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 -- STABLE, as convert_to() is: so it becomes a part of the query that calls it.
-RETURN 'cm/cm-' || modem_id::text
+RETURN 'cm/' || nmsp.file_folder(modem_id) || 'cm-' || modem_id::text
     || coalesce('-' || "left"(encode(sha256(convert_to(download_key || ' ' || modem_id::text || ' ' || download_key, 'UTF8')), 'hex'), 16), '') || '.cfg';
 COMMENT ON FUNCTION nmsp.modem_path(bigint, text) IS
 'Name of a modem''s configfile; with a key (nmsp.setting_secret.download_key) nobody can guess it.';

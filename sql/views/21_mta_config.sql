@@ -2,7 +2,7 @@
 
 CREATE OR REPLACE FUNCTION nmsp.mta_path(mta_id bigint, download_key text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 'mta/mta-' || mta_id
+RETURN 'mta/' || nmsp.file_folder(mta_id) || 'mta-' || mta_id
     || coalesce('-' || "left"(encode(sha256(convert_to(download_key || ' mta ' || mta_id || ' ' || download_key, 'UTF8')), 'hex'), 16), '') || '.cfg';
 COMMENT ON FUNCTION nmsp.mta_path(bigint, text) IS
 'Name of an MTA''s file; with a key (nmsp.setting_secret.download_key) nobody can guess it.';

@@ -6,7 +6,7 @@
 
 CREATE OR REPLACE FUNCTION nmsp_feed.protocol() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 2;
+RETURN 3;
 COMMENT ON FUNCTION nmsp_feed.protocol() IS 'Version of the interface between the feeder and these functions';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.wake() RETURNS void
@@ -45,44 +45,54 @@ COMMENT ON FUNCTION nmsp_feed._pending(bigint) IS
 
 -- ---------------------------------------------------------------- what the feeder calls
 
-CREATE OR REPLACE FUNCTION nmsp_feed.targets()
+CREATE OR REPLACE FUNCTION nmsp_feed._is_mine(p_target nmsp_feed.target) RETURNS boolean
+LANGUAGE sql STABLE
+-- the server's own feeders have no name; an agent says its own when it connects
+RETURN coalesce(p_target.settings ->> 'agent', '') = coalesce(current_setting('nmsp_feed.agent', true), '');
+COMMENT ON FUNCTION nmsp_feed._is_mine(nmsp_feed.target) IS
+    'Whether this session''s engine serves the target: one whose settings name an agent is that agent''s, the others are the server''s own';
+
+DROP FUNCTION IF EXISTS nmsp_feed.targets();
+CREATE OR REPLACE FUNCTION nmsp_feed.targets(p_feeder integer DEFAULT 0, p_feeders integer DEFAULT 1)
 RETURNS TABLE (id bigint, feed text, name text, mode text, rank integer, root text, validate_command text,
                reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz, blocked boolean,
-               apply_command text, read_command text)
+               apply_command text, read_command text, single boolean, many boolean, lowest boolean)
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT t.id, t.feed, t.name, f.mode, f.rank, t.root, f.validate_command, f.reload_command,
            (extract(epoch FROM f.command_timeout) * 1000)::bigint,
            CASE
                WHEN x.blocked THEN
-                   ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(), CASE WHEN w.newer THEN interval '1 s' END)) * 1000)::bigint
-               WHEN w.work OR t.check_requested IS NOT NULL THEN 0
+                   ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(), CASE WHEN v.newer THEN interval '1 s' END)) * 1000)::bigint
+               WHEN v.work OR t.check_requested IS NOT NULL THEN 0
                ELSE (SELECT greatest(0, ceil(extract(epoch FROM min(g.remove_after) - clock_timestamp()) * 1000))::bigint
                        FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode <> 'set' HAVING count(*) > 0)
            END,
-           t.check_requested, coalesce(x.blocked, false), f.apply_command, f.read_command
-      FROM nmsp_feed.target t
+           t.check_requested, coalesce(x.blocked, false), f.apply_command, f.read_command, w.single,
+           w.many OR EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()),
+           NOT EXISTS (SELECT FROM nmsp_feed.target o JOIN nmsp_feed.feed l ON l.name = o.feed WHERE o.enabled AND l.rank < f.rank)
+      FROM (SELECT x.*, row_number() OVER (ORDER BY x.id) AS nth FROM nmsp_feed.target x WHERE nmsp_feed._is_mine(x)) t
       JOIN nmsp_feed.feed f ON f.name = t.feed
      CROSS JOIN LATERAL (
            SELECT t.snapshot IS NULL OR t.home IS DISTINCT FROM nmsp_feed._home()
-                  OR EXISTS (SELECT FROM nmsp_feed._pending(t.id))
-                  OR EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) AS work,
+                  OR EXISTS (SELECT FROM nmsp_feed._pending(t.id)) AS single,
+                  EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) AS many) w
+     CROSS JOIN LATERAL (
+           SELECT w.single OR w.many AS work,
                   t.next_attempt IS NOT NULL AND EXISTS (
                       SELECT FROM nmsp_feed.change c
                        WHERE c.feed = t.feed AND c.xid >= pg_snapshot_xmin(t.attempted)
-                         AND NOT pg_visible_in_snapshot(c.xid, t.attempted)) AS newer) w
+                         AND NOT pg_visible_in_snapshot(c.xid, t.attempted)) AS newer) v
      CROSS JOIN LATERAL (
            -- an attempt in the future: the clock was set back, and no wait counts that was measured by it
            SELECT t.next_attempt > clock_timestamp() AND t.attempted_at <= clock_timestamp()
-                  AND NOT (w.newer AND t.attempted_at < clock_timestamp() - interval '1 s') AS blocked) x
-     WHERE t.enabled
-       -- the server's own feeder has no name; an agent says its own when it connects
-       AND coalesce(t.settings ->> 'agent', '') = coalesce(current_setting('nmsp_feed.agent', true), '')
+                  AND NOT (v.newer AND t.attempted_at < clock_timestamp() - interval '1 s') AS blocked) x
+     WHERE t.enabled AND t.nth % p_feeders = p_feeder
      ORDER BY f.rank, t.id;
 END;
-COMMENT ON FUNCTION nmsp_feed.targets() IS
-    'For the feeder: its targets in order of rank and when there is something to do (wait_ms: 0 = now, null = nothing in sight). '
-    'A target whose settings name an agent is that agent''s (nmsp-agent -f), the others are the server''s own';
+COMMENT ON FUNCTION nmsp_feed.targets(integer, integer) IS
+    'For the feeder: its targets in order of rank and when there is something to do (wait_ms: 0 = now, null = nothing in sight; '
+    'single: changes wait, many: a walk or files to remove; lowest: no target has a lower rank). Several feeders deal the targets out among themselves';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._keys(p_function text, p_target bigint, p_cause text, p_ids bigint[],
                                            p_after_part text, p_after_id bigint, p_max integer)
@@ -148,8 +158,7 @@ BEGIN
        OR (SELECT sum(greatest(cardinality(c.ids), 1)) FROM nmsp_feed._pending(p_target.id) c) > p_feed.behind_rows
        OR EXISTS (SELECT FROM nmsp_feed._pending(p_target.id) c WHERE c.ids IS NULL) THEN
         DELETE FROM nmsp_feed.bulk b WHERE b.target_id = p_target.id;
-        INSERT INTO nmsp_feed.bulk (target_id, cause, total)
-        VALUES (p_target.id, 'all', nullif((SELECT count(*) FROM nmsp_feed.artifact a WHERE a.target_id = p_target.id), 0));
+        INSERT INTO nmsp_feed.bulk (target_id, cause) VALUES (p_target.id, 'all');
     ELSE
         SELECT coalesce(bool_or(cardinality(nmsp_feed._keys(p_feed.keys_function, p_target.id, c.cause, c.ids,
                                                             NULL, NULL, p_feed.bulk_rows + 1)) > p_feed.bulk_rows), false)
@@ -208,8 +217,26 @@ END;
 COMMENT ON FUNCTION nmsp_feed._stale_keys(nmsp_feed.bulk, nmsp_feed.artifact_key) IS
     'Artifacts of the manifest in the range a whole reconcile walks now: those the feed no longer lists must go';
 
-CREATE OR REPLACE FUNCTION nmsp_feed._due_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed,
-                                               OUT keys nmsp_feed.artifact_key[], OUT cursors jsonb)
+CREATE OR REPLACE FUNCTION nmsp_feed._pending_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed) RETURNS nmsp_feed.artifact_key[]
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    every CONSTANT integer := 2147483647;
+    keys nmsp_feed.artifact_key[] := '{}';
+    c record;
+BEGIN
+    FOR c IN SELECT p.cause, array_agg(DISTINCT u.id) AS ids
+               FROM nmsp_feed._pending(p_target.id) p, unnest(p.ids) u(id) GROUP BY p.cause LOOP
+        keys := keys || nmsp_feed._keys(p_feed.keys_function, p_target.id, c.cause, c.ids, NULL, NULL, every);
+    END LOOP;
+    RETURN keys;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._pending_keys(nmsp_feed.target, nmsp_feed.feed) IS 'The artifacts that changes touch which the target does not have yet';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._walk_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed, p_behind jsonb,
+                                                OUT keys nmsp_feed.artifact_key[], OUT cursors jsonb)
 LANGUAGE plpgsql VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
@@ -217,46 +244,83 @@ DECLARE
     every CONSTANT integer := 2147483647;
     room integer := CASE p_feed.mode WHEN 'set' THEN every ELSE p_feed.batch_rows END;
     b nmsp_feed.bulk;
-    c record;
     found_keys nmsp_feed.artifact_key[];
     last_key nmsp_feed.artifact_key;
 BEGIN
     keys := '{}';
     cursors := '[]';
-    -- Single changes first: they overtake whatever is walked in bulk.
-    FOR c IN SELECT p.cause, array_agg(DISTINCT u.id) AS ids
-               FROM nmsp_feed._pending(p_target.id) p, unnest(p.ids) u(id) GROUP BY p.cause LOOP
-        keys := keys || nmsp_feed._keys(p_feed.keys_function, p_target.id, c.cause, c.ids, NULL, NULL, every);
-    END LOOP;
-    FOR b IN SELECT * FROM nmsp_feed.bulk x WHERE x.target_id = p_target.id ORDER BY x.id LOOP
+    FOR b IN SELECT * FROM nmsp_feed.bulk x WHERE x.target_id = p_target.id AND (p_behind IS NULL OR x.id = (p_behind ->> 'id')::bigint)
+              ORDER BY x.id LOOP
         EXIT WHEN p_feed.mode <> 'set' AND cursors <> '[]';
+        IF p_behind IS NOT NULL THEN
+            EXIT WHEN p_behind ->> 'key' IS NULL;
+            b.after_part := p_behind ->> 'part';
+            b.after_id := (p_behind ->> 'key')::bigint;
+        END IF;
         found_keys := nmsp_feed._bulk_keys(b, p_feed, room);
         last_key := NULL;
         IF cardinality(found_keys) >= room THEN
             last_key := found_keys[cardinality(found_keys)];
         END IF;
         cursors := cursors || jsonb_build_object('id', b.id, 'part', (last_key).part, 'key', (last_key).id,
-                                                 'n', cardinality(found_keys));
+                                                 'after_part', b.after_part, 'after_key', b.after_id, 'n', cardinality(found_keys));
         IF b.cause = 'all' THEN
             found_keys := found_keys || nmsp_feed._stale_keys(b, last_key);
         END IF;
         keys := keys || found_keys;
     END LOOP;
-    -- A set is validated as a whole, so a change elsewhere may be the cure for what was refused.
-    IF p_feed.mode = 'set' AND cardinality(keys) > 0 THEN
-        keys := keys || (SELECT coalesce(array_agg(ROW(a.part, a.id)::nmsp_feed.artifact_key), '{}')
-                           FROM nmsp_feed.artifact a WHERE a.target_id = p_target.id AND a.error IS NOT NULL);
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed._walk_keys(nmsp_feed.target, nmsp_feed.feed, jsonb) IS
+    'The next artifacts of what is walked in bulk, and the cursors to store when they are in place; p_behind: cursor of a batch on its way, to go on behind it';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._waiting_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed) RETURNS nmsp_feed.artifact_key[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- A set is validated as a whole, so a change elsewhere may be the cure for what was refused. Of two
+    -- records that want one path the second must wait; it may be its turn now.
+    SELECT coalesce(array_agg(ROW(w.part, w.id)::nmsp_feed.artifact_key), '{}')
+      FROM (SELECT a.part, a.id FROM nmsp_feed.artifact a
+             WHERE a.target_id = p_target.id AND a.error IS NOT NULL
+               AND (p_feed.mode = 'set' OR p_feed.mode = 'record' AND a.rejected IS NULL)
+             LIMIT CASE p_feed.mode WHEN 'record' THEN 100 END) w;
+END;
+COMMENT ON FUNCTION nmsp_feed._waiting_keys(nmsp_feed.target, nmsp_feed.feed) IS 'Artifacts in quarantine that are to be tried again with the next batch';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._due_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed, p_lane text, p_behind jsonb,
+                                               OUT keys nmsp_feed.artifact_key[], OUT cursors jsonb)
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    keys := '{}';
+    cursors := '[]';
+    IF p_lane <> 'single' THEN
+        SELECT * INTO keys, cursors FROM nmsp_feed._walk_keys(p_target, p_feed, p_behind);
     END IF;
-    -- Of two that want one path the second must wait; it may be its turn now.
-    IF p_feed.mode = 'record' AND cardinality(keys) > 0 THEN
-        keys := keys || (SELECT coalesce(array_agg(ROW(w.part, w.id)::nmsp_feed.artifact_key), '{}')
-                           FROM (SELECT a.part, a.id FROM nmsp_feed.artifact a
-                                  WHERE a.target_id = p_target.id AND a.error IS NOT NULL AND a.rejected IS NULL LIMIT 100) w);
+    IF p_lane <> 'many' THEN
+        keys := nmsp_feed._pending_keys(p_target, p_feed) || keys;
+    END IF;
+    IF p_feed.mode <> 'file' AND cardinality(keys) > 0 THEN
+        keys := keys || nmsp_feed._waiting_keys(p_target, p_feed);
     END IF;
 END
 $fn$;
-COMMENT ON FUNCTION nmsp_feed._due_keys(nmsp_feed.target, nmsp_feed.feed) IS
+COMMENT ON FUNCTION nmsp_feed._due_keys(nmsp_feed.target, nmsp_feed.feed, text, jsonb) IS
     'The artifacts to look at now, and the cursors of bulk to store when they are in place';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._meets(p_keys nmsp_feed.artifact_key[], p_flights jsonb[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT FROM unnest(p_flights) f(token), unnest(p_keys) k
+         WHERE jsonb_array_length(f.token -> 'bulk') = 0 -- files that are removed: any path may be meant
+            OR EXISTS (SELECT FROM jsonb_to_recordset(f.token -> 'bulk') c(part text, key bigint, after_part text, after_key bigint)
+                        WHERE (c.after_part IS NULL OR (k.part, k.id) > (c.after_part, c.after_key))
+                          AND (c.part IS NULL OR (k.part, k.id) <= (c.part, c.key))));
+END;
+COMMENT ON FUNCTION nmsp_feed._meets(nmsp_feed.artifact_key[], jsonb[]) IS
+    'Whether one of these artifacts lies in what a batch on its way walks (its token says from where to where)';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._compare(p_target nmsp_feed.target, p_feed nmsp_feed.feed, p_keys nmsp_feed.artifact_key[])
 RETURNS nmsp_feed.work[]
@@ -333,12 +397,12 @@ AS $fn$
 BEGIN
     DELETE FROM nmsp_feed.bulk b USING jsonb_to_recordset(p_token -> 'bulk') c(id bigint, key bigint)
      WHERE b.id = c.id AND b.target_id = p_target AND c.key IS NULL;
-    UPDATE nmsp_feed.bulk b SET after_part = c.part, after_id = c.key, done = b.done + c.n
+    UPDATE nmsp_feed.bulk b SET after_part = c.part, after_id = c.key, done = b.done + c.n, begun = coalesce(b.begun, clock_timestamp())
       FROM jsonb_to_recordset(p_token -> 'bulk') c(id bigint, part text, key bigint, n bigint)
      WHERE b.id = c.id AND b.target_id = p_target AND c.key IS NOT NULL;
     -- snapshot stays null when someone asked for a whole reconcile in the meantime
     UPDATE nmsp_feed.target t
-       SET snapshot = CASE WHEN t.snapshot IS NOT NULL THEN (p_token ->> 'snapshot')::pg_snapshot END,
+       SET snapshot = CASE WHEN t.snapshot IS NOT NULL THEN coalesce((p_token ->> 'snapshot')::pg_snapshot, t.snapshot) END,
            attempts = 0, attempted = NULL, attempted_at = NULL, next_attempt = NULL, error = NULL, error_at = NULL,
            applied_at = clock_timestamp()
      WHERE t.id = p_target;
@@ -346,7 +410,34 @@ END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed._settle(bigint, jsonb) IS 'Stores the snapshot and the cursors of a batch that is in place';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.pull(p_target bigint) RETURNS SETOF nmsp_feed.work
+CREATE OR REPLACE FUNCTION nmsp_feed._note_errors(p_target bigint, p_work nmsp_feed.work[]) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    INSERT INTO nmsp_feed.artifact (target_id, part, id, error)
+    SELECT p_target, w.part, w.id, w.token FROM unnest(p_work) w WHERE w.action = 'error'
+        ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = NULL;
+    UPDATE nmsp_feed.artifact a SET error = NULL, rejected = NULL
+      FROM unnest(p_work) w
+     WHERE w.action = 'same' AND a.target_id = p_target AND a.part = w.part AND a.id = w.id;
+END;
+COMMENT ON FUNCTION nmsp_feed._note_errors(bigint, nmsp_feed.work[]) IS 'Puts what could not be rendered into quarantine, and takes out what is as it was';
+
+CREATE OR REPLACE FUNCTION nmsp_feed._removals(p_target nmsp_feed.target, p_feed nmsp_feed.feed) RETURNS SETOF nmsp_feed.work
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'remove', NULL::text, NULL::bigint, g.path, NULL::bytea, NULL::bytea,
+           CASE WHEN EXISTS (SELECT FROM nmsp_feed.artifact a WHERE a.target_id = p_target.id AND a.path = g.path) THEN 'keep' END,
+           NULL::boolean
+      FROM nmsp_feed.gone g
+     WHERE g.target_id = p_target.id AND g.remove_after <= clock_timestamp()
+     ORDER BY g.remove_after LIMIT p_feed.batch_rows;
+END;
+COMMENT ON FUNCTION nmsp_feed._removals(nmsp_feed.target, nmsp_feed.feed) IS
+    'Files whose grace time is over; token keep: the name is in use again, only the entry goes';
+
+DROP FUNCTION IF EXISTS nmsp_feed.pull(bigint);
+CREATE OR REPLACE FUNCTION nmsp_feed.pull(p_target bigint, p_lane text DEFAULT 'all', p_flights text[] DEFAULT '{}')
+RETURNS SETOF nmsp_feed.work
 LANGUAGE plpgsql VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
@@ -369,50 +460,47 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO STRICT f FROM nmsp_feed.feed x WHERE x.name = t.feed;
-    IF nmsp_feed._store_bulk(t, f) THEN
+    IF p_lane <> 'many' AND nmsp_feed._store_bulk(t, f) THEN
         SELECT * INTO t FROM nmsp_feed.target x WHERE x.id = p_target;
     END IF;
-    SELECT * INTO due FROM nmsp_feed._due_keys(t, f);
+    SELECT * INTO due FROM nmsp_feed._due_keys(t, f, p_lane, CASE WHEN p_lane = 'many' THEN p_flights[cardinality(p_flights)]::jsonb -> 'bulk' -> 0 END);
+    IF p_lane = 'single' AND nmsp_feed._meets(due.keys, p_flights::jsonb[]) THEN
+        RETURN QUERY SELECT 'wait', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, NULL::text, NULL::boolean;
+        RETURN;
+    END IF;
     work := nmsp_feed._compare(t, f, due.keys);
-    token := jsonb_build_object('snapshot', pg_current_snapshot()::text, 'bulk', due.cursors, 'at', clock_timestamp());
-
-    INSERT INTO nmsp_feed.artifact (target_id, part, id, error)
-    SELECT t.id, w.part, w.id, w.token FROM unnest(work) w WHERE w.action = 'error'
-        ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = NULL;
-    UPDATE nmsp_feed.artifact a SET error = NULL, rejected = NULL
-      FROM unnest(work) w
-     WHERE w.action = 'same' AND a.target_id = t.id AND a.part = w.part AND a.id = w.id;
+    token := jsonb_build_object('bulk', due.cursors, 'at', clock_timestamp());
+    IF p_lane <> 'many' THEN
+        token := token || jsonb_build_object('snapshot', pg_current_snapshot()::text);
+    END IF;
+    PERFORM nmsp_feed._note_errors(t.id, work);
 
     RETURN QUERY SELECT w.action, w.part, w.id, w.path, w.content, w.sha256, w.token, w.vital
                    FROM unnest(work) w WHERE w.action IN ('put', 'drop');
-    any_work := FOUND;
-    IF NOT any_work OR f.mode = 'record' THEN
-        IF f.mode <> 'set' THEN
-            RETURN QUERY SELECT 'remove', NULL::text, NULL::bigint, g.path, NULL::bytea, NULL::bytea,
-                                CASE WHEN EXISTS (SELECT FROM nmsp_feed.artifact a
-                                                   WHERE a.target_id = t.id AND a.path = g.path) THEN 'keep' END, NULL::boolean
-                           FROM nmsp_feed.gone g
-                          WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()
-                          ORDER BY g.remove_after LIMIT f.batch_rows;
-            any_work := any_work OR FOUND;
+    any_work := FOUND OR p_flights <> '{}' AND due.cursors <> '[]';
+    -- Beside a batch on its way nothing is removed: it may bring the name back.
+    IF (NOT any_work AND due.cursors = '[]' OR f.mode = 'record') AND f.mode <> 'set' AND p_lane <> 'single' AND p_flights = '{}' THEN
+        RETURN QUERY SELECT * FROM nmsp_feed._removals(t, f);
+        any_work := any_work OR FOUND;
+    END IF;
+    IF NOT any_work THEN
+        -- Nothing to put in place, so nothing to wait for: this transaction confirms itself.
+        PERFORM nmsp_feed._settle(t.id, token);
+        IF EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) AND p_lane <> 'single' AND p_flights = '{}' THEN
+            RETURN QUERY SELECT 'again', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, NULL::text,
+                                NULL::boolean;
         END IF;
-        IF NOT any_work THEN
-            -- Nothing to put in place, so nothing to wait for: this transaction confirms itself.
-            PERFORM nmsp_feed._settle(t.id, token);
-            IF EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) THEN
-                RETURN QUERY SELECT 'again', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, NULL::text,
-                                    NULL::boolean;
-            END IF;
-            RETURN;
-        END IF;
+        RETURN;
     END IF;
     RETURN QUERY SELECT 'batch', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, token::text,
                         NULL::boolean;
 END
 $fn$;
-COMMENT ON FUNCTION nmsp_feed.pull(bigint) IS
+COMMENT ON FUNCTION nmsp_feed.pull(bigint, text, text[]) IS
     'For the feeder: what differs between the target and what it should be, the row batch last. '
-    'No row = it is up to date; the only row again = nothing differed so far, but there is more to look at';
+    'No row = it is up to date; the only row again = nothing differed so far, but there is more to look at. '
+    'Lane single: changes only (the only row wait = they meet a batch of p_flights, the tokens of batches on their way); '
+    'many: what is walked in bulk, going on behind the last of p_flights; all: both';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.confirm(p_target bigint, p_token text, p_action text[], p_part text[], p_id bigint[],
                                              p_path text[], p_sha256 bytea[], p_size bigint[], p_error text[])
@@ -495,17 +583,69 @@ END;
 COMMENT ON FUNCTION nmsp_feed.unblock() IS
     'For the feeder when it starts: what failed before may be mended, so nothing waits for its next attempt';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.manifest(p_target bigint, p_after_part text, p_after_id bigint, p_max integer)
-RETURNS TABLE (part text, id bigint, path text, sha256 bytea, size bigint, failed boolean)
+CREATE OR REPLACE FUNCTION nmsp_feed.served(p_target bigint, p_token text) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
+    SELECT NOT EXISTS (
+        SELECT FROM nmsp_feed.target me JOIN nmsp_feed.feed f ON f.name = me.feed
+          JOIN nmsp_feed.target t ON t.enabled AND t.error IS NULL AND nmsp_feed._is_mine(t)
+          JOIN nmsp_feed.feed l ON l.name = t.feed AND l.rank < f.rank
+         WHERE me.id = p_target
+           AND (t.snapshot IS NULL
+                OR EXISTS (SELECT FROM nmsp_feed._pending(t.id) c
+                            WHERE pg_visible_in_snapshot(c.xid, (p_token::jsonb ->> 'snapshot')::pg_snapshot))
+                OR EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id
+                              AND (l.naming_causes IS NULL OR b.cause = ANY (l.naming_causes)))));
+END;
+COMMENT ON FUNCTION nmsp_feed.served(bigint, text) IS
+    'For the feeder: whether the targets of lower rank that do not fail have all that a batch with this token may announce';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.count_more(p_target bigint) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    slice CONSTANT integer := 10000;
+    b nmsp_feed.bulk;
+    n bigint;
+    last_part text;
+    last_id bigint;
+BEGIN
+    SELECT * INTO b FROM nmsp_feed.bulk x WHERE x.target_id = p_target AND x.total IS NULL ORDER BY x.id LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT count(*) OVER (), k.part, k.id FROM %s($1, $2, $3, $4, $5, $6) k ORDER BY k.part DESC, k.id DESC LIMIT 1',
+                   (nmsp_feed._feed_of(p_target)).keys_function)
+       INTO n, last_part, last_id USING p_target, b.cause, b.ids, b.counted_part, b.counted_id, slice;
+    n := coalesce(n, 0);
+    UPDATE nmsp_feed.bulk x
+       SET counted = x.counted + n, counted_part = last_part, counted_id = last_id,
+           total = CASE WHEN n < slice THEN greatest(x.counted + n, x.done) END
+     WHERE x.id = b.id;
+    RETURN true;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.count_more(bigint) IS
+    'For the feeder: counts some more of the artifacts that a walk will see, in slices, so that nothing waits for it; false = all is counted';
+
+DROP FUNCTION IF EXISTS nmsp_feed.manifest(bigint, text, bigint, integer);
+CREATE OR REPLACE FUNCTION nmsp_feed.manifest(p_target bigint, p_after_part text, p_after_id bigint, p_max integer)
+RETURNS TABLE (part text, id bigint, path text, sha256 bytea, size bigint, failed boolean)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    UPDATE nmsp_feed.target t
+       SET check_begun = CASE WHEN p_after_part IS NULL THEN clock_timestamp() ELSE t.check_begun END,
+           check_done = CASE WHEN p_after_part IS NULL THEN 0 ELSE t.check_done END + p_max
+     WHERE t.id = p_target;
     SELECT a.part, a.id, a.path, a.sha256, a.size, a.error IS NOT NULL
       FROM nmsp_feed.artifact a
      WHERE a.target_id = p_target AND (p_after_part IS NULL OR (a.part, a.id) > (p_after_part, p_after_id))
      ORDER BY a.part, a.id
      LIMIT p_max;
 END;
-COMMENT ON FUNCTION nmsp_feed.manifest(bigint, text, bigint, integer) IS 'For the feeder: a page of what should be in place';
+COMMENT ON FUNCTION nmsp_feed.manifest(bigint, text, bigint, integer) IS
+    'For the feeder: a page of what should be in place, and a note of how far the comparison is';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dirty(p_target bigint, p_part text[], p_id bigint[]) RETURNS void
 LANGUAGE sql VOLATILE
@@ -522,7 +662,9 @@ COMMENT ON FUNCTION nmsp_feed.dirty(bigint, text[], bigint[]) IS 'For the feeder
 CREATE OR REPLACE FUNCTION nmsp_feed.checked(p_target bigint, p_request timestamptz) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    UPDATE nmsp_feed.target t SET check_requested = NULL WHERE t.id = p_target AND t.check_requested = p_request;
+    UPDATE nmsp_feed.target t
+       SET check_requested = CASE WHEN t.check_requested = p_request THEN NULL ELSE t.check_requested END, check_begun = NULL
+     WHERE t.id = p_target;
 END;
 COMMENT ON FUNCTION nmsp_feed.checked(bigint, timestamptz) IS 'For the feeder: the comparison asked for is done';
 
@@ -590,13 +732,13 @@ SELECT t.id AS target_id, t.feed, t.name, t.root, t.enabled,
             WHEN t.snapshot IS NULL OR b.open > 0 OR q.queue > 0 OR t.check_requested IS NOT NULL
                  OR EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp())
                 THEN 'working'
-            WHEN a.quarantined > 0 THEN 'quarantine'
+            WHEN t.quarantined > 0 THEN 'quarantine'
             ELSE 'in step' END AS state,
        q.queue, b.open AS bulk, b.done AS bulk_done, b.total AS bulk_total,
        coalesce(clock_timestamp() - least(q.oldest, b.oldest), '0') AS lag,
-       coalesce(t.error, a.error) AS error,
+       coalesce(t.error, (SELECT x.error FROM nmsp_feed.artifact x WHERE x.target_id = t.id AND x.error IS NOT NULL LIMIT 1)) AS error,
        t.error_at, t.attempts, t.next_attempt,
-       a.artifacts, a.quarantined, a.bytes, t.applied_at, t.check_requested
+       t.artifacts, t.quarantined, t.bytes, t.applied_at, t.check_requested
   FROM nmsp_feed.target t
  CROSS JOIN LATERAL (SELECT coalesce(sum(greatest(cardinality(c.ids), 1)), 0) AS queue, min(c.at) AS oldest
                        FROM nmsp_feed.change c
@@ -604,10 +746,6 @@ SELECT t.id AS target_id, t.feed, t.name, t.root, t.enabled,
                         AND NOT pg_visible_in_snapshot(c.xid, t.snapshot)) q
  CROSS JOIN LATERAL (SELECT count(*) AS open, coalesce(sum(x.done), 0) AS done, sum(x.total) AS total, min(x.at) AS oldest
                        FROM nmsp_feed.bulk x WHERE x.target_id = t.id) b
- CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.path IS NOT NULL) AS artifacts,
-                            count(*) FILTER (WHERE x.error IS NOT NULL) AS quarantined,
-                            coalesce(sum(x.size), 0) AS bytes, min(x.error) AS error
-                       FROM nmsp_feed.artifact x WHERE x.target_id = t.id) a
  ORDER BY t.feed, t.name;
 COMMENT ON VIEW nmsp_feed.status IS
     'One row per target: what waits (queue, bulk), how far behind it is (lag), the last error with the daemon''s own message, what is in place';

@@ -10,6 +10,9 @@ BEGIN
             -- Nothing of what the manifest says is in the new folder.
             DELETE FROM nmsp_feed.artifact a WHERE a.target_id = NEW.id;
             DELETE FROM nmsp_feed.gone g WHERE g.target_id = NEW.id;
+            NEW.artifacts := 0;
+            NEW.quarantined := 0;
+            NEW.bytes := 0;
         END IF;
         NEW.attempts := 0;
         NEW.next_attempt := NULL;

@@ -52,9 +52,10 @@ END;
 REVOKE ALL ON FUNCTION nmsp_feed.tftpd_render(bigint, text, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.tftpd_render(bigint, text, bigint[]) IS 'Feed tftpd: the sealed configfiles of these modems, or the files of these MTAs.';
 
-INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, rank)
-VALUES ('tftpd', 'file', 'nmsp_feed.tftpd_keys', 'nmsp_feed.tftpd_render', 10)
-ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function;
+INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, rank, naming_causes)
+VALUES ('tftpd', 'file', 'nmsp_feed.tftpd_keys', 'nmsp_feed.tftpd_render', 10, '{modem,mta,all,artifact}')
+ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function,
+    naming_causes = excluded.naming_causes;
 
 INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.modem', '{mac,name,netgw_id,template_id,service_class_id,internet_access,public_cpe,address,serial_number,model}', '{"modem": "id"}'),

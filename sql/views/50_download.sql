@@ -3,8 +3,8 @@
 CREATE OR REPLACE FUNCTION nmsp.path_modem_id(path text) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 -- What is before and behind the number is compared by who calls this: cheaper than one long pattern.
-RETURN CASE WHEN split_part(split_part(split_part(path, 'cm/cm-', 2), '.', 1), '-', 1) ~ '^[1-9][0-9]{0,17}$'
-            THEN split_part(split_part(split_part(path, 'cm/cm-', 2), '.', 1), '-', 1)::bigint END;
+RETURN CASE WHEN split_part(split_part(split_part(path, '/cm-', 2), '.', 1), '-', 1) ~ '^[1-9][0-9]{0,17}$'
+            THEN split_part(split_part(split_part(path, '/cm-', 2), '.', 1), '-', 1)::bigint END;
 COMMENT ON FUNCTION nmsp.path_modem_id(text) IS 'The number in what may be the name of a configfile; whether it is that of this modem is for nmsp.modem_path to say. Null: none.';
 
 CREATE OR REPLACE FUNCTION nmsp.path_modem_mac(path text) RETURNS macaddr
@@ -22,7 +22,7 @@ BEGIN ATOMIC
     SELECT m FROM nmsp.modem m, nmsp.setting_secret x WHERE x.download_key IS NULL AND m.mac = nmsp.path_modem_mac(path);
 END;
 COMMENT ON FUNCTION nmsp.path_modem(text) IS
-'The modem whose configfile has this name: cm/cm-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) cm/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
+'The modem whose configfile has this name: cm/cm-<id>.cfg, from number 1000 on cm/<id / 1000>/cm-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) cm/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
 
 CREATE OR REPLACE FUNCTION nmsp.path_mta(path text) RETURNS nmsp.mta
 LANGUAGE plpgsql STABLE
@@ -33,7 +33,7 @@ DECLARE
     key CONSTANT text := (SELECT x.download_key FROM nmsp.setting_secret x);
     hex text;
 BEGIN
-    SELECT x.* INTO t FROM nmsp.mta x WHERE x.id = substring(path FROM '^/?mta/mta-([1-9][0-9]{0,17})(?:-[0-9a-f]{16})?\.cfg$')::bigint;
+    SELECT x.* INTO t FROM nmsp.mta x WHERE x.id = substring(path FROM '^/?mta/(?:[1-9][0-9]{0,14}/)?mta-([1-9][0-9]{0,17})(?:-[0-9a-f]{16})?\.cfg$')::bigint;
     IF FOUND AND ltrim(path, '/') = nmsp.mta_path(t.id, key) THEN
         RETURN t;
     END IF;
@@ -47,7 +47,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION nmsp.path_mta(text) IS
-'The MTA whose file has this name: mta/mta-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) mta/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
+'The MTA whose file has this name: mta/mta-<id>.cfg, from number 1000 on mta/<id / 1000>/mta-<id>.cfg, or the name with nmsp.setting_secret.download_key, or (without a key) mta/mac-<bytes of its MAC in hex, by hyphens>.cfg; null: none.';
 
 CREATE OR REPLACE FUNCTION nmsp.mta_download_problem(t nmsp.mta, source inet, at timestamptz, pool nmsp.pool) RETURNS text
 LANGUAGE plpgsql STABLE

@@ -29,13 +29,13 @@ SELECT m.id * 8 AS host_id, macaddr_send(m.mac) AS dhcp_identifier, 0::smallint 
        0::bigint AS dhcp4_subnet_id, NULL::bigint AS dhcp6_subnet_id, NULL::bigint AS ipv4_address, 'cm-' || m.id AS hostname,
        'modem'::text AS dhcp4_client_classes, NULL::text AS dhcp6_client_classes,
        CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END AS dhcp4_next_server,
-       NULL::text AS dhcp4_server_hostname, 'cm/cm-' || m.id || '.cfg' AS dhcp4_boot_file_name,
+       NULL::text AS dhcp4_server_hostname, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg' AS dhcp4_boot_file_name,
        NULL::text AS user_context, NULL::text AS auth_key
   FROM nmsp.modem m JOIN nmsp.setting s ON s.id
 UNION ALL
 SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '0.0.0.0'::inet, 'cm-' || m.id,
        'modem', NULL, CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END,
-       NULL, 'cm/cm-' || m.id || '.cfg', NULL, NULL
+       NULL, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg', NULL, NULL
   FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address JOIN nmsp.setting s ON s.id
  WHERE m.address IS NOT NULL
 UNION ALL
@@ -136,7 +136,7 @@ COMMENT ON COLUMN nmsp_kea.dhcp4_options.scope_id IS 'Always 3: options of a hos
 CREATE OR REPLACE VIEW nmsp_kea.dhcp6_options AS
 SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.formatted_value, o.space, true AS persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
-  FROM (SELECT m.id * 8 + 6 AS host_id, 'cm/cm-' || m.id || '.cfg' AS file FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, 'cm/cm-' || m.id || '.cfg' FROM nmsp.modem m
+  FROM (SELECT m.id * 8 + 6 AS host_id, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg' AS file FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg' FROM nmsp.modem m
         UNION ALL SELECT t.id * 32 + 23, 'mta/mta-' || t.id || '.cfg' FROM nmsp.mta t UNION ALL SELECT t.id * 32 + 31, 'mta/mta-' || t.id || '.cfg' FROM nmsp.mta t) h
  JOIN nmsp.setting s ON s.id
  CROSS JOIN LATERAL (VALUES

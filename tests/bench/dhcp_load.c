@@ -157,7 +157,10 @@ problem(const slot *s, const uint8_t *packet, size_t size, uint32_t address)
     const uint8_t *name = option(packet, size, 67, &len);
 
     memcpy(&next, packet + 20, 4);
-    snprintf(file, sizeof(file), "cm/cm-%ld.cfg", s->modem);
+    if (s->modem < 1000)
+        snprintf(file, sizeof(file), "cm/cm-%ld.cfg", s->modem);
+    else
+        snprintf(file, sizeof(file), "cm/%ld/cm-%ld.cfg", s->modem / 1000, s->modem);
     if (s->modem % 2 == 0 && address != (network | 0x8000) + (uint32_t)((s->modem - 1) % per_network / 2))
         return "address is not the fixed one";
     if (s->modem % 2 == 1 && (address < network + 10 || address >= network + 0x8000))

@@ -97,7 +97,8 @@ def story(t, stack):
     stack.callback(lambda: processes.stop(feeder.process))
     feeder.start()
     t.ok(feeder.in_step(), "50 files are in place")
-    t.ok(os.path.exists(os.path.join(folder, "reloads")), "the reload command was run, as the agent")
+    wait_until(lambda: os.path.exists(os.path.join(folder, "reloads")), bool, 10, "the reload command")
+    t.ok(True, "the reload command was run, as the agent")
     t.is_(os.stat(os.path.join(feeder.root, "cm", "cm-1.cfg")).st_uid, os.geteuid(),
           "the agent wrote them")
     times = []

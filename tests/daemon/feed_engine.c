@@ -115,6 +115,9 @@ fake_log(feed_store *store, feed_level level, const char *text, const char *hint
 static feed_status
 fake_idle(feed_store *store, long ms)
 {
+    struct timespec t = {0, (ms < 10 ? ms : 10) * 1000000};
+
+    nanosleep(&t, NULL);
     return idles_left-- > 0 ? FEED_OK : FEED_FATAL;
 }
 
@@ -281,6 +284,7 @@ test_files(void)
     stat(path_of("files/a/b"), &before);
     ok((before.st_mode & 0777) == 0644, "readable for the daemon");
     few[0].same = few[1].same = false;
+    few[0].doubt = few[1].doubt = true;
     ok(feed_write_files(&store, root, few, 2, error, sizeof(error)) == FEED_OK && few[0].same &&
            few[1].same,
        "the same again is found");
@@ -517,9 +521,10 @@ test_engine(void)
     answer answers[] = {
         {"pg_extension", 1, {"t"}, 1, FEED_OK, -1},
         {"protocol()", 1, {"t"}, 1, FEED_OK, -1},
-        {"nmsp_feed.targets()",
-         13,
-         {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f", NULL, NULL},
+        {"nmsp_feed.targets(",
+         16,
+         {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f", NULL, NULL, "t", "f",
+          "t"},
          1,
          FEED_OK,
          -1},
@@ -550,6 +555,64 @@ test_engine(void)
     nscript = 0;
 }
 
+/* A walk of two batches: the second is rendered while the first is on its way, and confirmed after
+ * it. */
+static void
+test_flights(void)
+{
+    char root[1024];
+    const char *first;
+    const char *second;
+    answer answers[] = {
+        {"pg_extension", 1, {"t"}, 1, FEED_OK, -1},
+        {"protocol()", 1, {"t"}, 1, FEED_OK, -1},
+        {"nmsp_feed.targets(",
+         16,
+         {"7", "toy/x", "file", "1", root, NULL, NULL, "1000", "0", NULL, "f", NULL, NULL, "f", "t",
+          "t"},
+         1,
+         FEED_OK,
+         -1},
+        {"nmsp_feed.pull",
+         8,
+         {"put",   "p",  "1",  "a/one",  "1",  "0123", NULL, "f",
+          "put",   "p",  "2",  "a/two",  "2",  "0123", NULL, "f",
+          "put",   "p",  "3",  "b/three", "3", "0123", NULL, "f",
+          "put",   "p",  "4",  "../four", "4", "0123", NULL, "f",
+          "put",   "p",  "5",  "five",   "5",  "0123", NULL, "f",
+          "batch", NULL, NULL, NULL,     NULL, NULL,   "token1", NULL},
+         6,
+         FEED_OK,
+         1},
+        {"nmsp_feed.pull",
+         8,
+         {"put",   "p",  "6",  "a/six", "6",  "0123", NULL,     "f",
+          "batch", NULL, NULL, NULL,    NULL, NULL,   "token2", NULL},
+         2,
+         FEED_OK,
+         1},
+        {"nmsp_feed.pull", 8, {NULL}, 0, FEED_OK, -1},
+    };
+
+    snprintf(root, sizeof(root), "%s", path_of("flights"));
+    script = answers;
+    nscript = sizeof(answers) / sizeof(*answers);
+    idles_left = 40;
+    log_text[0] = '\0';
+    feed_run(&store);
+    ok(holds("flights/a/one", "1") && holds("flights/a/two", "2") &&
+           holds("flights/b/three", "3") && holds("flights/five", "5") &&
+           holds("flights/a/six", "6") && holds("flights/.nmsp-tmp/w0", NULL),
+       "a walk is written");
+    ok(strstr(log_text, "pull($1::bigint, $2::text, $3::text[]) | 7 | many | {\"token1\"}") != NULL,
+       "what comes next is rendered while a batch is on its way");
+    first = strstr(log_text, "| token1 |");
+    second = strstr(log_text, "| token2 |");
+    ok(first != NULL && second != NULL && first < second && strstr(log_text, "is refused"),
+       "both are confirmed, in order");
+    nscript = 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -568,6 +631,7 @@ main(int argc, char **argv)
     test_records();
     test_set();
     test_engine();
+    test_flights();
     printf("1..%d\n", tests);
     return failures != 0;
 }

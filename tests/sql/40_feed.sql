@@ -126,6 +126,9 @@ SELECT is(:'did'::text, 'put thing/1, put thing/2, put thing/3, put thing/4, put
 SELECT is(:'did'::text, 'nothing', 'then there is nothing to do');
 SELECT is((SELECT wait_ms FROM nmsp_feed.targets() WHERE id = :t), NULL, 'and nothing in sight');
 SELECT is((SELECT state || ' ' || artifacts || ' ' || bytes FROM nmsp_feed.status WHERE target_id = :t), 'in step 5 10', 'status counts what is in place');
+CREATE VIEW public.miscounted AS
+    SELECT t.id FROM nmsp_feed.target t LEFT JOIN nmsp_feed.artifact a ON a.target_id = t.id
+     GROUP BY t.id HAVING (t.artifacts, t.quarantined, t.bytes) IS DISTINCT FROM (count(a.path), count(a.error), coalesce(sum(a.size), 0));
 
 UPDATE public.thing SET body = 'c2' WHERE id = 2;
 DELETE FROM public.thing WHERE id = 5;
@@ -182,6 +185,20 @@ INSERT INTO public.thing (id, body) SELECT g, 'b' FROM generate_series(101, 125)
 :feeder
 SELECT is((SELECT cause || ' ' || done FROM nmsp_feed.bulk), 'thing 10', 'a cause of many artifacts becomes one row of bulk, walked in batches');
 SELECT is((SELECT count(*) FROM nmsp_feed._pending(:t)), 0::bigint, 'and the snapshot moves on');
+SELECT is((SELECT concat_ws(' ', run, cause, done, total) FROM nmsp_feed.progress), 'walk thing 10', 'progress shows the walk');
+SELECT ok(nmsp_feed.count_more(:t), 'what a walk will see is counted in slices');
+SELECT is((SELECT concat_ws(' ', done, total, bar, remaining IS NOT NULL) FROM nmsp_feed.progress), '10 25 [########............]  40 % t', 'then progress has a bar');
+SELECT ok(NOT nmsp_feed.count_more(:t), 'until all is counted');
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT token FROM nmsp_feed.pull(:t, 'many') WHERE action = 'batch' \gset
+SELECT is((SELECT string_agg(path, ',' ORDER BY id) FILTER (WHERE id IN (110, 111, 120, 121)) FROM nmsp_feed.pull(:t, 'many')), 'thing/111,thing/120', 'lane many: the next batch of the walk');
+SELECT is((SELECT count(*) FROM nmsp_feed.pull(:t, 'many', ARRAY[:'token']) WHERE action = 'put'), 5::bigint, 'and the one behind a batch on its way');
+COMMIT;
+UPDATE public.thing SET body = 'meets' WHERE id = 115;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT is((SELECT string_agg(action, ',') FROM nmsp_feed.pull(:t, 'single', ARRAY[:'token'])), 'wait', 'lane single: a change of what is on its way waits');
+SELECT is((SELECT string_agg(action || coalesce(' ' || path, ''), ',') FROM nmsp_feed.pull(:t, 'single')), 'put thing/115,batch', 'else it is pulled alone');
+ROLLBACK;
 UPDATE public.thing SET body = 'single' WHERE id = 4;
 :feeder
 SELECT alike(:'did'::text, 'put thing/4%', 'a single change overtakes');
@@ -256,6 +273,8 @@ UPDATE public.thing SET holder_id = 8, body = 'h' WHERE id = 3;
 :feeder
 SELECT is(:'did'::text, 'put thing/1, put thing/3', 'what was refused is tried again with the next change of a set');
 
+SELECT is_empty('SELECT * FROM public.miscounted', 'after all that the numbers of each target are those of its manifest');
+DROP VIEW public.miscounted;
 SELECT is((SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'nmsp_feed'::regnamespace AND a.grantee = 0), 0::bigint, 'PUBLIC has no right on feed tables');
 SELECT is((SELECT string_agg(c.relname, ', ') FROM pg_class c WHERE c.relnamespace = 'nmsp_feed'::regnamespace AND c.relkind IN ('r', 'v')
               AND obj_description(c.oid) IS NULL), NULL, 'every table and view has a comment');

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define FEED_MESSAGE_MAX 4096  /* bytes kept of an error or of a command's output */
-#define FEED_PROTOCOL_TEXT "2" /* what nmsp_feed.protocol() must return */
+#define FEED_PROTOCOL_TEXT "3" /* what nmsp_feed.protocol() must return */
 
 typedef enum feed_status {
     FEED_OK,
@@ -61,6 +61,13 @@ struct feed_store {
     const char *(*command_file)(feed_store *store);
     /* A batch went into service (files > 0) or failed (error not NULL): for the worker's status. */
     void (*note)(feed_store *store, long files, const char *error);
+    /* Ends an idle() that is under way or comes next. May be called from another thread. NULL: the
+     * engine looks often instead. */
+    void (*poke)(feed_store *store);
+    /* Which of how many feeders that share the targets this is, from 0; they may change between
+     * two calls of idle(). feeders 0 counts as 1. */
+    int feeder;
+    int feeders;
 };
 
 /* Column of a row; never NULL, its data may be. */
@@ -108,6 +115,7 @@ typedef struct feed_file {
     const char *content;  /* NULL: remove */
     size_t len;
     bool vital;    /* mode set: without it the whole set is refused */
+    bool doubt;    /* it may be in place already: look before writing */
     bool same;     /* out: disk had it already */
     bool stand_in; /* out: refused, and an empty file is in place since there was no old one */
     bool failed;   /* out: this file cannot be written (error says why), others can */
@@ -118,6 +126,7 @@ typedef struct feed_file {
 /* Puts files in place below root, durably: all temps, one syncfs, all renames, one syncfs; few
  * files one by one with fsync. A file that is there already with the same content is not touched.
  * Returns OK; RETRY with a message when the folder as a whole failed (disk full, no rights); FATAL.
+ * store NULL: called by the writer's thread, beside another call for the same root.
  */
 feed_status feed_write_files(feed_store *store, int root, feed_file *files, size_t n, char *error,
                              size_t error_size);

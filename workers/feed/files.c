@@ -396,23 +396,70 @@ remove_file(int root, feed_file *file, bool sync, char *error, size_t error_size
     return code ? file_failed(file, "remove", code, error, error_size) : FEED_OK;
 }
 
+/* The folder of the file placed last: files of a batch that follow each other often share it. */
+typedef struct folder_cache {
+    char path[PATH_MAX_BYTES + 1];
+    int fd; /* -1: none */
+} folder_cache;
+
+static void
+close_cached(folder_cache *cache)
+{
+    if (cache->fd >= 0)
+        close(cache->fd);
+    cache->fd = -1;
+}
+
+/* As feed_open_parent(root, path, true, name), but the descriptor stays the cache's. */
+static int
+cached_parent(folder_cache *cache, int root, const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+
+    *name = slash ? slash + 1 : path;
+    if (cache->fd >= 0 && strncmp(cache->path, path, len) == 0 && cache->path[len] == '\0')
+        return cache->fd;
+    close_cached(cache);
+    if (len > PATH_MAX_BYTES) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(cache->path, path, len);
+    cache->path[len] = '\0';
+    cache->fd = feed_open_parent(root, path, true, name);
+    return cache->fd;
+}
+
 static feed_status
-place_file(int root, int temps, feed_file *file, bool sync, char *error, size_t error_size)
+place_file(int root, int temps, folder_cache *cache, feed_file *file, bool sync, char *error,
+           size_t error_size)
 {
     const char *name;
-    int parent = feed_open_parent(root, file->path, true, &name);
+    int parent = cached_parent(cache, root, file->path, &name);
     int code = 0;
 
     if (parent < 0)
         code = errno;
     else if (renameat(temps, file->temp, parent, name) != 0 || (sync && fsync(parent) != 0))
         code = errno;
-    if (parent >= 0)
-        close(parent);
     if (code == 0)
         return FEED_OK;
     unlinkat(temps, file->temp, 0);
     return file_failed(file, "write", code, error, error_size);
+}
+
+/* Names of temps; two calls may go on beside each other, one of them in the writer's thread. */
+static void
+name_temp(const feed_store *store, size_t i, feed_file *file)
+{
+    snprintf(file->temp, sizeof(file->temp), "%c%zu", store ? 'm' : 'w', i);
+}
+
+static bool
+told_to_stop(feed_store *store)
+{
+    return store != NULL && store->nap(store, 0) == FEED_FATAL;
 }
 
 /* First half of a batch: temps for all that differs. */
@@ -423,15 +470,15 @@ write_temps(feed_store *store, int root, int temps, feed_file *files, size_t n, 
     for (size_t i = 0; i < n; i++) {
         feed_file *file = &files[i];
 
-        if (store->nap(store, 0) == FEED_FATAL)
+        if (told_to_stop(store))
             return FEED_FATAL;
         if (file->failed || file->content == NULL)
             continue;
-        if (feed_same_content(root, file->path, file->content, file->len)) {
+        if (file->doubt && feed_same_content(root, file->path, file->content, file->len)) {
             file->same = true;
             continue;
         }
-        snprintf(file->temp, sizeof(file->temp), "%zu", i);
+        name_temp(store, i, file);
         if (create_file(temps, file->temp, file->content, file->len, sync) != 0) {
             feed_message(error, error_size, "could not write a file for \"%s\": %s", file->path,
                          strerror(errno));
@@ -460,28 +507,45 @@ sync_file(int root, feed_file *file, char *error, size_t error_size)
     return good ? FEED_OK : FEED_RETRY;
 }
 
+static feed_status
+place_one(int root, int temps, folder_cache *cache, feed_file *file, bool sync, char *error,
+          size_t error_size)
+{
+    if (file->same)
+        return sync ? sync_file(root, file, error, error_size) : FEED_OK;
+    if (file->content == NULL)
+        return remove_file(root, file, sync, error, error_size);
+    return place_file(root, temps, cache, file, sync, error, error_size);
+}
+
 /* Second half: renames and removals. */
 static feed_status
 place_files(feed_store *store, int root, int temps, feed_file *files, size_t n, bool sync,
             char *error, size_t error_size)
 {
-    for (size_t i = 0; i < n; i++) {
-        feed_status status = FEED_OK;
+    folder_cache cache = {.fd = -1};
+    feed_status status = FEED_OK;
 
-        if (store->nap(store, 0) == FEED_FATAL)
-            return FEED_FATAL;
-        if (files[i].failed || (files[i].same && !sync))
-            continue;
-        if (files[i].same)
-            status = sync_file(root, &files[i], error, error_size);
-        else if (files[i].content == NULL)
-            status = remove_file(root, &files[i], sync, error, error_size);
-        else
-            status = place_file(root, temps, &files[i], sync, error, error_size);
-        if (status != FEED_OK)
-            return status;
+    for (size_t i = 0; i < n && status == FEED_OK; i++) {
+        if (told_to_stop(store))
+            status = FEED_FATAL;
+        else if (!files[i].failed)
+            status = place_one(root, temps, &cache, &files[i], sync, error, error_size);
     }
-    return FEED_OK;
+    close_cached(&cache);
+    return status;
+}
+
+/* Takes away what a failed call has left; what another one writes meanwhile stays. */
+static void
+remove_temps(const feed_store *store, int temps, size_t n)
+{
+    feed_file file;
+
+    for (size_t i = 0; i < n; i++) {
+        name_temp(store, i, &file);
+        unlinkat(temps, file.temp, 0);
+    }
 }
 
 static int
@@ -517,8 +581,8 @@ feed_write_files(feed_store *store, int root, feed_file *files, size_t n, char *
         feed_message(error, error_size, "could not sync: %s", strerror(errno));
         status = FEED_RETRY;
     }
-    close(temps);
     if (status == FEED_RETRY)
-        feed_clean_temps(root);
+        remove_temps(store, temps, n);
+    close(temps);
     return status;
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PAGE 1000
+#define PAGE 250 /* artifacts; single changes wait so long */
 
 /* SHA-256 of an open file; false when it cannot be read. */
 static bool
