@@ -194,7 +194,7 @@ class Bed:
         return self._numbers([os.path.join(self.programs, "dhcp_load"), server, self.net.server_address, database.modems,
                               PER_NETWORK, concurrent, seconds, which])
 
-    def tftp(self, server, names, concurrent=64, seconds=SECONDS, form="cm/cm-%d.cfg"):
+    def tftp(self, server, names, concurrent=64, seconds=SECONDS, form="cm/%scm-%d.cfg"):
         """Downloads from the server at an address: what tftp_load.c prints."""
         return self._numbers([os.path.join(self.programs, "tftp_load"), server, 69, form, names, concurrent, seconds])
 

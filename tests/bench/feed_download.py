@@ -53,11 +53,10 @@ def agent_of(bed, kind, database=None):
 
 def fill_folder(bed, root):
     """The files of the first modems, for tftpd-hpa."""
-    os.makedirs(os.path.join(root, "cm"))
-    rows = bed.big.query("SELECT m.id, encode(nmsp.modem_config(m)::bytea, 'hex') FROM nmsp.modem m "
-                         f"WHERE m.id <= {FILES}")
-    for number, content in rows:
-        with open(os.path.join(root, "cm", f"cm-{number}.cfg"), "wb") as file:
+    rows = bed.big.query(f"SELECT path, encode(config::bytea, 'hex') FROM nmsp.modem_file WHERE modem_id <= {FILES}")
+    for path, content in rows:
+        os.makedirs(os.path.join(root, os.path.dirname(path)), exist_ok=True)
+        with open(os.path.join(root, path), "wb") as file:
             file.write(bytes.fromhex(content))
     return len(rows), sum(len(content) for _, content in rows) / 2 / len(rows)
 
@@ -102,10 +101,11 @@ def single_changes(bed, agent):
         for turn in range(CHANGES):
             number = 1 + turn * step % agent.database.modems
             source = f"10.{1 + (number - 1) // PER_NETWORK}.255.250"
+            path = agent.database.value(f"SELECT nmsp.modem_path({number}, NULL)")
             for allowed, wanted in (("false", NO_ACCESS), ("true", ACCESS)):
                 session.run(f"UPDATE nmsp.modem SET internet_access = {allowed} WHERE id = {number}")
                 begin = time.monotonic()
-                data = tftp.fetch(agent.address, f"cm/cm-{number}.cfg", source=source, enter=bed.load.entered).data
+                data = tftp.fetch(agent.address, path, source=source, enter=bed.load.entered).data
                 if allowed == "false":
                     times.append((time.monotonic() - begin) * 1000)
                 wrong += not data.startswith(wanted)

@@ -1,7 +1,7 @@
 /*
  * tftp_load.c: many TFTP downloads at once, to measure a server:
  *   tftp_load SERVER PORT NAME_FORMAT NAMES CONCURRENT SECONDS
- * NAME_FORMAT has one %d, 1 .. NAMES. Modem i's file is to hold the text "cm-i" in its first block.
+ * NAME_FORMAT has one %s (the folder of the thousand, or nothing below 1000) and one %d, 1 .. NAMES. Modem i's file is to hold the text "cm-i" in its first block.
  * Each transfer has a socket of its own and asks for blksize
  * 1448. Prints rate=N p50=MS p99=MS errors=N wrong=N resent=N, of the time of one file.
  */
@@ -56,6 +56,7 @@ request(slot *s, int epoll)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = s};
     size_t n = 2;
+    char folder[24] = "";
 
     if (s->fd >= 0)
         close(s->fd);
@@ -66,7 +67,9 @@ request(slot *s, int epoll)
     s->block = 0;
     memcpy(s->sent, "\0\1", 2);
     s->name = (int)(random() % names) + 1;
-    n += (size_t)snprintf((char *)s->sent + n, 300, format, s->name) + 1;
+    if (s->name >= 1000)
+        snprintf(folder, sizeof(folder), "%d/", s->name / 1000);
+    n += (size_t)snprintf((char *)s->sent + n, 300, format, folder, s->name) + 1;
     memcpy(s->sent + n, "octet\0blksize\0001448\0", 19);
     s->nsent = n + 19;
     transmit(s);
