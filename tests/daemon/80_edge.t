@@ -35,6 +35,7 @@ SYS_LOCATION = "1.3.6.1.2.1.1.6.0"
 SUBSCRIPTION = "FROM nmsp.health() WHERE component LIKE 'subscription%'"
 LEAVE = ("ALTER SUBSCRIPTION nmsp_north DISABLE; ALTER SUBSCRIPTION nmsp_north SET "
          "(slot_name = NONE); DROP SUBSCRIPTION nmsp_north")
+DIGESTS = "SELECT * FROM nmsp_feed.edge_digest('nmsp_south')"
 VISITOR, CHANGES = "10.1.0.200", 100
 
 
@@ -147,6 +148,9 @@ def print_times(t, what, times):
 
 def first_copy(t, bed):
     bed.same(t, "after the first copy rows and files of the edge are the centre's")
+    digests = bed.edge.query(DIGESTS)
+    t.ok(digests == bed.centre.query(DIGESTS) and ["nmsp.modem", "8"] in [d[:2] for d in digests],
+         "nmsp_feed.edge_digest() says so too", digests)
     t.is_(bed.edge.value("SELECT host(provisioning_server) FROM nmsp.setting"),
           bed.isp.net.server_address, "the edge announces itself as provisioning server")
     bed.all_boot(t, "modems boot at the edge")
@@ -336,6 +340,7 @@ def filtered(t, bed):
     t.is_(south.query(f"SELECT ({macs}), (SELECT count(*) FROM nmsp.netgw_secret), "
                       "(SELECT count(DISTINCT netgw_id) FROM nmsp.pool)"),
           [[" ".join(MACS["cmts-2"]), "1", "1"]], "an edge of one gateway has its rows, no other")
+    t.is_(south.query(DIGESTS), bed.centre.query(DIGESTS), "their digests are the same")
     there = bed.cmts["cmts-2"].id
     bed.centre.psql(f"UPDATE nmsp.modem SET netgw_id = {there} WHERE mac = '{ONE}'")
     south.wait_for(macs, " ".join([ONE, *MACS["cmts-2"]]), 10)
