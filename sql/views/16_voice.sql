@@ -182,6 +182,19 @@ RETURN CASE WHEN validity << tstzrange(at, NULL) THEN CASE porting_out WHEN 'con
 COMMENT ON FUNCTION nmsp.line_state(boolean, tstzrange, text, text, timestamptz) IS
 'State of a number at a moment: planned, porting requested, porting rejected, active, suspended, ended or ported out.';
 
+CREATE OR REPLACE FUNCTION nmsp.phone_number_boundary(after timestamptz, upto timestamptz)
+RETURNS TABLE (at timestamptz, cause text, id bigint, feeds text[], note text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT lower(n.validity), 'phone_number', n.id, NULL::text[], format('number %s begins', n.number)
+      FROM nmsp.phone_number n WHERE NOT lower_inf(n.validity) AND lower(n.validity) > after AND lower(n.validity) <= upto
+    UNION ALL
+    SELECT upper(n.validity), 'phone_number', n.id, NULL, format('number %s %s', n.number, CASE n.porting_out WHEN 'confirmed' THEN 'is ported out' ELSE 'ends' END)
+      FROM nmsp.phone_number n WHERE NOT upper_inf(n.validity) AND upper(n.validity) > after AND upper(n.validity) <= upto;
+END;
+COMMENT ON FUNCTION nmsp.phone_number_boundary(timestamptz, timestamptz) IS
+'The moments later than after, not later than upto, at which phone numbers begin or end: at, cause and id as in nmsp_feed.change, feeds (null: all that know the cause), note.';
+
 CREATE OR REPLACE VIEW nmsp.phone_line AS
 SELECT n.id AS phone_number_id, n.number, n.mta_id, n.port, t.mac AS mta_mac, t.modem_id,
        nmsp.line_state(n.active, n.validity, n.porting_in, n.porting_out, now()) AS state,

@@ -126,6 +126,9 @@ SELECT is(pg_temp.objects(:a1) ->> 'sysName.0', '+49372555077', 'and is in the f
 SELECT test.violates(format('UPDATE nmsp.phone_number SET validity = tstzrange(now() + ''1 hour'', NULL) WHERE id = %s', :n0), '23P01', 'phone_number_shares_its_port', '%', 'but not longer');
 DELETE FROM nmsp.phone_number WHERE number = '+49372555077';
 
+SELECT results_eq('SELECT at, cause, id, note FROM nmsp.phone_number_boundary(now(), now() + ''2 days'')', format($$SELECT now() + '1 day', 'phone_number', %s::bigint, 'number +49372555001 begins'$$, :n0), 'its moment is known');
+SELECT is_empty('SELECT FROM nmsp.phone_number_boundary(now() + ''1 day'', now() + ''2 days'')', 'and comes once');
+
 -- ---- porting
 UPDATE nmsp.phone_number SET validity = '[,)', porting_in = 'requested' WHERE id = :n0;
 SELECT is(state, 'porting requested', 'a number that is asked for') FROM nmsp.phone_line WHERE phone_number_id = :n0;
