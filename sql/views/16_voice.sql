@@ -199,7 +199,7 @@ CREATE OR REPLACE VIEW nmsp.phone_line AS
 SELECT n.id AS phone_number_id, n.number, n.mta_id, n.port, t.mac AS mta_mac, t.modem_id,
        nmsp.line_state(n.active, n.validity, n.porting_in, n.porting_out, now()) AS state,
        CASE WHEN lower(n.validity) > now() THEN lower(n.validity) WHEN upper(n.validity) > now() THEN upper(n.validity) END AS changes_at,
-       n.username, coalesce(n.sip_registrar, v.sip_registrar) AS sip_registrar,
+       n.username, n.trc_class, n.external_id, coalesce(n.sip_registrar, v.sip_registrar) AS sip_registrar,
        coalesce(n.sip_domain, v.sip_domain, n.sip_registrar, v.sip_registrar) AS sip_domain,
        v.international_prefix || n.country_code AS country_code,
        v.trunk_prefix || coalesce(n.area_code, '') AS prefix_number,
@@ -215,6 +215,8 @@ COMMENT ON COLUMN nmsp.phone_line.modem_id IS 'The modem the MTA is in or behind
 COMMENT ON COLUMN nmsp.phone_line.state IS 'planned, porting requested, porting rejected, active, suspended, ended or ported out.';
 COMMENT ON COLUMN nmsp.phone_line.changes_at IS 'When its validity begins or ends next; null: never.';
 COMMENT ON COLUMN nmsp.phone_line.username IS 'SIP user name.';
+COMMENT ON COLUMN nmsp.phone_line.trc_class IS 'Toll restriction class.';
+COMMENT ON COLUMN nmsp.phone_line.external_id IS 'What the carrier''s platform calls it.';
 COMMENT ON COLUMN nmsp.phone_line.sip_registrar IS 'SIP registrar, its own or that of nmsp.voice_setting.';
 COMMENT ON COLUMN nmsp.phone_line.sip_domain IS 'SIP domain, its own or that of nmsp.voice_setting; else the registrar.';
 COMMENT ON COLUMN nmsp.phone_line.country_code IS 'Country code with the international prefix, as it is dialled: 0049.';

@@ -244,8 +244,8 @@ CREATE ROLE nmsp_v_agent;
 DO $$BEGIN CALL nmsp.grant_to('nmsp_v_reader', 'reader'); CALL nmsp.grant_to('nmsp_v_operator', 'operator'); CALL nmsp.grant_to('nmsp_v_agent', 'agent'); END$$;
 SELECT is(test.try(('nmsp_v_' || r)::name, s), wanted, r || ': ' || s) FROM (VALUES
     ('reader', 'TABLE nmsp.phone_line', 'ok'), ('reader', 'TABLE nmsp.mta_status', 'ok'), ('reader', 'TABLE nmsp.phone_number_secret', '42501'), ('reader', 'TABLE nmsp.mta_file', '42501'),
-    ('reader', 'SELECT nmsp.mta_config(t) FROM nmsp.mta t', '42501'), ('reader', 'UPDATE nmsp.phone_number SET active = false', '42501'), ('reader', 'SELECT nmsp.line_values(1, true)', '42501'),
-    ('operator', 'TABLE nmsp.mta_file', 'ok'), ('operator', 'SELECT nmsp.mta_config(id) FROM nmsp.mta', 'ok'), ('operator', 'TABLE nmsp.phone_number_secret', '42501'), ('operator', 'SELECT nmsp.line_values(1, true)', '42501'),
+    ('reader', 'SELECT nmsp.mta_config(t) FROM nmsp.mta t', '42501'), ('reader', 'UPDATE nmsp.phone_number SET active = false', '42501'),
+    ('operator', 'TABLE nmsp.mta_file', 'ok'), ('operator', 'SELECT nmsp.mta_config(id) FROM nmsp.mta', 'ok'), ('operator', 'TABLE nmsp.phone_number_secret', '42501'),
     ('operator', 'INSERT INTO nmsp.phone_number_secret SELECT id, ''x'' FROM nmsp.phone_number LIMIT 1', 'ok'), ('operator', 'UPDATE nmsp.phone_number_secret SET password = ''new''', 'ok'),
     ('operator', 'UPDATE nmsp.voice_setting SET hash = ''eu''', 'ok'), ('operator', 'INSERT INTO nmsp.carrier_code VALUES (''D100'', ''x'')', 'ok'), ('operator', 'SELECT nmsp.load_templates(''mta-a%'')', 'ok'),
     ('agent', 'SELECT * FROM nmsp.download_batch(ARRAY[''mta/mta-1.cfg''], ARRAY[''10.1.1.11''::inet], now())', 'ok'), ('agent', 'TABLE nmsp.mta', '42501')) x(r, s, wanted);
