@@ -25,8 +25,12 @@
 
 PG_FUNCTION_INFO_V1(nmsp_modem_config);
 
-/* The questions to the model; each has one bigint argument (or none that matters). */
-typedef enum question { ASK_SETTING, ASK_TEMPLATE, ASK_CLASS, ASK_SECRET, ASK_OPTIONS } question;
+/* The questions to the model: $1 is a key, $2 a modem's own access, where they matter. */
+typedef enum question {
+    ASK_SETTING, ASK_TEMPLATE, ASK_CLASS, ASK_SECRET, ASK_OPTIONS, ASK_DERIVED, ASK_SERVICE
+} question;
+
+#define ASK_COLUMNS 7
 
 static const char *const question_sql[] = {
     [ASK_SETTING] = "SELECT placeholders, max_cpe FROM nmsp.setting_values() WHERE $1 IS NOT NULL",
@@ -34,6 +38,9 @@ static const char *const question_sql[] = {
     [ASK_CLASS] = "SELECT nmsp.service_class_values($1)",
     [ASK_SECRET] = "SELECT nmsp.shared_secret($1)",
     [ASK_OPTIONS] = "SELECT nmsp.modem_options($1)",
+    [ASK_DERIVED] = "SELECT nullif(nmsp.is_service_derived(), false)",
+    [ASK_SERVICE] = "SELECT internet_access, service_class_id, public_cpe, network_access, max_cpe, extra, derived "
+                    "FROM nmsp.modem_service_values($1, $2)",
 };
 
 static SPIPlanPtr question_plan[lengthof(question_sql)];
@@ -54,7 +61,7 @@ typedef struct config_cache {
     Oid row_type;
     int32 row_typmod;
     TupleDesc row_desc;
-    int id, netgw_id, template_id, service_class_id, internet_access; /* attribute numbers */
+    int id, netgw_id, template_id, service_class_id, internet_access, public_cpe; /* attribute numbers */
     render_memo memos[RENDER_MEMOS];
 } config_cache;
 
@@ -63,6 +70,7 @@ typedef struct config_input {
     config_cache *cache;
     int64 modem_id;
     bool options_read;
+    bool network_access_known; /* network_access and max_cpe are not for gather() to fill in */
     Jsonb *options;
 } config_input;
 
@@ -104,28 +112,28 @@ table_owner(void)
     return owner;
 }
 
-/* Puts the question to the database; the values are copied into context. Null without a row. */
+/* Puts the question to the database; the first n values are copied into context. Null without a row. */
 static void
-ask(question kind, int64 id, MemoryContext context, Datum values[2], bool nulls[2])
+ask(question kind, int64 id, bool own, MemoryContext context, int n, Datum values[], bool nulls[])
 {
-    Oid type = INT8OID, user;
+    Oid types[2] = {INT8OID, BOOLOID}, user;
     int security;
-    Datum argument = Int64GetDatum(id);
+    Datum arguments[2] = {Int64GetDatum(id), BoolGetDatum(own)};
 
     GetUserIdAndSecContext(&user, &security);
     SetUserIdAndSecContext(table_owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     SPI_connect();
     if (question_plan[kind] == NULL) {
-        SPIPlanPtr plan = SPI_prepare(question_sql[kind], 1, &type);
+        SPIPlanPtr plan = SPI_prepare(question_sql[kind], 2, types);
 
         if (plan == NULL || SPI_keepplan(plan) != 0)
             elog(ERROR, "could not prepare \"%s\"", question_sql[kind]);
         question_plan[kind] = plan;
     }
-    if (SPI_execute_plan(question_plan[kind], &argument, NULL, true, 1) != SPI_OK_SELECT)
+    if (SPI_execute_plan(question_plan[kind], arguments, NULL, true, 1) != SPI_OK_SELECT)
         elog(ERROR, "could not execute \"%s\"", question_sql[kind]);
-    nulls[0] = nulls[1] = true;
-    for (int i = 0; SPI_processed > 0 && i < SPI_tuptable->tupdesc->natts && i < 2; i++) {
+    memset(nulls, true, n * sizeof *nulls);
+    for (int i = 0; SPI_processed > 0 && i < SPI_tuptable->tupdesc->natts && i < n; i++) {
         Form_pg_attribute attribute = TupleDescAttr(SPI_tuptable->tupdesc, i);
         Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &nulls[i]);
         MemoryContext old;
@@ -150,7 +158,7 @@ answer_of(config_cache *cache, question kind, int64 id)
 
     if (found == NULL) {
         /* Asked first, entered after: an error leaves nothing half done. */
-        ask(kind, id, cache->context, key.values, key.nulls);
+        ask(kind, id, false, cache->context, 2, key.values, key.nulls);
         found = hash_search(cache->answers, &key, HASH_ENTER, NULL);
         *found = key;
     }
@@ -166,7 +174,7 @@ options_of(render_input *render)
     bool nulls[2];
 
     if (!input->options_read) {
-        ask(ASK_OPTIONS, input->modem_id, CurrentMemoryContext, values, nulls);
+        ask(ASK_OPTIONS, input->modem_id, false, CurrentMemoryContext, 2, values, nulls);
         input->options = nulls[0] ? NULL : DatumGetJsonbP(values[0]);
         input->options_read = true;
     }
@@ -175,8 +183,9 @@ options_of(render_input *render)
 
 /* ---- the row ------------------------------------------------------------- */
 
+/* 0: there is no such column. */
 static int
-attribute_number(TupleDesc desc, const char *name, Oid type)
+find_attribute(TupleDesc desc, const char *name, Oid type)
 {
     for (int i = 0; i < desc->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(desc, i);
@@ -185,6 +194,16 @@ attribute_number(TupleDesc desc, const char *name, Oid type)
             attribute->atttypid == type)
             return i + 1;
     }
+    return 0;
+}
+
+static int
+attribute_number(TupleDesc desc, const char *name, Oid type)
+{
+    int number = find_attribute(desc, name, type);
+
+    if (number > 0)
+        return number;
     ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                     errmsg("the row has no column \"%s\" of type %s", name, format_type_be(type)),
                     errhint("Pass a row of nmsp.modem: SELECT nmsp.modem_config(m) FROM nmsp.modem m.")));
@@ -210,6 +229,7 @@ follow_row_type(config_cache *cache, HeapTupleHeader row)
     cache->template_id = attribute_number(cache->row_desc, "template_id", INT8OID);
     cache->service_class_id = attribute_number(cache->row_desc, "service_class_id", INT8OID);
     cache->internet_access = attribute_number(cache->row_desc, "internet_access", BOOLOID);
+    cache->public_cpe = find_attribute(cache->row_desc, "public_cpe", BOOLOID);
     cache->row_type = type;
     cache->row_typmod = typmod;
 }
@@ -242,6 +262,43 @@ text_bytes(Datum value)
     return (bytes){VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value))};
 }
 
+/*
+ * What contracts, blocks and MTAs make of the modem takes the place of its own columns, so that
+ * placeholders read it too. Network access and MaxCPE follow from both.
+ */
+static void
+follow_service(config_input *input)
+{
+    config_cache *cache = input->cache;
+    render_input *render = &input->render;
+    Datum values[ASK_COLUMNS];
+    bool nulls[ASK_COLUMNS], access_null;
+    int columns[3] = {cache->internet_access, cache->service_class_id, cache->public_cpe};
+    HeapTuple changed;
+    bytes text;
+
+    if (answer_of(cache, ASK_DERIVED, 0)->nulls[0])
+        return;
+    ask(ASK_SERVICE, input->modem_id,
+        DatumGetBool(heap_getattr(&render->modem, cache->internet_access, cache->row_desc,
+                                  &access_null)),
+        CurrentMemoryContext, ASK_COLUMNS, values, nulls);
+    if (nulls[0] || access_null)
+        return;
+    /* Without a contract service class and public_cpe stay those of the row. */
+    changed = heap_modify_tuple_by_cols(&render->modem, cache->row_desc,
+                                        !DatumGetBool(values[6]) ? 1 : cache->public_cpe > 0 ? 3 : 2,
+                                        columns, values, nulls);
+    render->modem = *changed;
+    input->network_access_known = true;
+    render->network_access = DatumGetBool(values[3]);
+    render->max_cpe = DatumGetInt32(values[4]);
+    if (!nulls[5]) {
+        text = text_bytes(values[5]);
+        render->extra = pnstrdup(text.data, text.length);
+    }
+}
+
 /* Fills in what the tables say. False when the row or the tables have no template for it. */
 static bool
 gather(config_input *input)
@@ -262,7 +319,8 @@ gather(config_input *input)
     render->source = text_bytes(template->values[0]);
     render->name = text_bytes(template->values[1]);
     render->setting = DatumGetJsonbP(setting->values[0]);
-    render->max_cpe = DatumGetInt32(setting->values[1]);
+    if (!input->network_access_known)
+        render->max_cpe = DatumGetInt32(setting->values[1]);
     key = int8_column(input, cache->service_class_id, &null);
     if (!null) {
         class = answer_of(cache, ASK_CLASS, key);
@@ -273,6 +331,8 @@ gather(config_input *input)
     if (secret->nulls[0])
         return false;
     render->secret = text_bytes(secret->values[0]);
+    if (input->network_access_known)
+        return true;
     render->network_access = DatumGetBool(heap_getattr(&render->modem, cache->internet_access,
                                                        cache->row_desc, &access_null));
     return !access_null;
@@ -298,6 +358,8 @@ nmsp_modem_config(PG_FUNCTION_ARGS)
         pg_lltoa(input.modem_id, hostname + 3);
     input.render.hostname = hostname;
     input.render.memos = input.cache->memos;
+    if (!null)
+        follow_service(&input);
     if (!gather(&input))
         PG_RETURN_NULL();
     PG_RETURN_POINTER(nmsp_render(&input.render));

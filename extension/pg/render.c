@@ -195,9 +195,12 @@ expand(render_input *input, bytes source, template_buffer *out)
 static char *
 head_statements(render_input *input, bool max_cpe)
 {
+    const char *extra = input->extra ? input->extra : "";
+
     if (max_cpe)
-        return psprintf("NetworkAccess %d; MaxCPE %d;", input->network_access, input->max_cpe);
-    return psprintf("NetworkAccess %d;", input->network_access);
+        return psprintf("NetworkAccess %d; MaxCPE %d; %s", input->network_access, input->max_cpe,
+                        extra);
+    return psprintf("NetworkAccess %d; %s", input->network_access, extra);
 }
 
 /* Encodes a text that is given in three parts. */
@@ -618,6 +621,8 @@ nmsp_render(render_input *input)
     bool has_max_cpe = false;
 
     follow_mib_objects();
+    if (input->extra)
+        return render_plain(input);
     find(input, &p, &v);
     if (v == NULL)
         return render_plain(input);

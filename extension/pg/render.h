@@ -44,6 +44,7 @@ typedef struct render_input {
     bytes name;                      /* its name, for messages */
     bool network_access;
     int max_cpe;
+    const char *extra;               /* further statements, or NULL */
     bytes secret;
     render_memo *memos;
 

@@ -65,13 +65,14 @@ BEGIN ATOMIC
                WHEN x.blocked THEN
                    ceil(extract(epoch FROM least(t.next_attempt - clock_timestamp(), CASE WHEN v.newer THEN interval '1 s' END)) * 1000)::bigint
                WHEN v.work OR t.check_requested IS NOT NULL THEN 0
-               ELSE (SELECT greatest(0, ceil(extract(epoch FROM min(g.remove_after) - clock_timestamp()) * 1000))::bigint
-                       FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode <> 'set' HAVING count(*) > 0)
+               ELSE least(p.ms, (SELECT greatest(0, ceil(extract(epoch FROM min(g.remove_after) - clock_timestamp()) * 1000))::bigint
+                                   FROM nmsp_feed.gone g WHERE g.target_id = t.id AND f.mode <> 'set' HAVING count(*) > 0))
            END,
            t.check_requested, coalesce(x.blocked, false), f.apply_command, f.read_command, w.single,
            w.many OR EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()),
            NOT EXISTS (SELECT FROM nmsp_feed.target o JOIN nmsp_feed.feed l ON l.name = o.feed WHERE o.enabled AND l.rank < f.rank)
-      FROM (SELECT x.*, row_number() OVER (ORDER BY x.id) AS nth FROM nmsp_feed.target x WHERE nmsp_feed._is_mine(x)) t
+      FROM (SELECT nmsp_feed.pass_time() AS ms OFFSET 0) p
+     CROSS JOIN (SELECT x.*, row_number() OVER (ORDER BY x.id) AS nth FROM nmsp_feed.target x WHERE nmsp_feed._is_mine(x)) t
       JOIN nmsp_feed.feed f ON f.name = t.feed
      CROSS JOIN LATERAL (
            SELECT t.snapshot IS NULL OR t.home IS DISTINCT FROM nmsp_feed._home()
@@ -91,8 +92,8 @@ BEGIN ATOMIC
      ORDER BY f.rank, t.id;
 END;
 COMMENT ON FUNCTION nmsp_feed.targets(integer, integer) IS
-    'For the feeder: its targets in order of rank and when there is something to do (wait_ms: 0 = now, null = nothing in sight; '
-    'single: changes wait, many: a walk or files to remove; lowest: no target has a lower rank). Several feeders deal the targets out among themselves';
+    'For the feeder: its targets in order of rank and when there is something to do (wait_ms: 0 = now; '
+    'single: changes wait, many: a walk or files to remove; lowest: no target has a lower rank). Several feeders deal the targets out among themselves. What begins or ends at this moment is recorded on the way';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._keys(p_function text, p_target bigint, p_cause text, p_ids bigint[],
                                            p_after_part text, p_after_id bigint, p_max integer)

@@ -12,7 +12,14 @@ DECLARE
     modems CONSTANT text := CASE cause
         WHEN 'modem' THEN 'SELECT unnest($1) AS id'
         WHEN 'netgw' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.netgw_id = ANY ($1)'
-        WHEN 'service_class' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.service_class_id = ANY ($1)'
+        -- of its own, or by its contract; both in the order of their keys
+        WHEN 'service_class' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.service_class_id = ANY ($1)
+                                   UNION ALL
+                                   SELECT m.id FROM nmsp.modem m WHERE coalesce(m.service_class_id <> ALL ($1), true) AND EXISTS (
+                                       SELECT FROM nmsp.contract_modem x JOIN nmsp.entitlement e ON e.contract_id = x.contract_id
+                                        WHERE x.modem_id = m.id AND e.service_class_id = ANY ($1))'
+        WHEN 'contract' THEN 'SELECT DISTINCT x.modem_id AS id FROM nmsp.contract_modem x WHERE x.contract_id = ANY ($1)'
+        WHEN 'mta' THEN 'SELECT DISTINCT t.modem_id AS id FROM nmsp.mta t WHERE t.id = ANY ($1)'
         WHEN 'template' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.template_id ' || below
         WHEN 'all' THEN 'SELECT m.id FROM nmsp.modem m' END;
     mtas CONSTANT text := CASE cause
@@ -63,12 +70,16 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.netgw_secret', NULL, '{"netgw": "netgw_id"}'),
     ('tftpd', 'nmsp.service_class', '{name,ds_rate,us_rate,ds_name,us_name}', '{"service_class": "id"}'),
     ('tftpd', 'nmsp.template', '{source,parent_id,device,dial_plan_id}', '{"template": "id"}'),
-    ('tftpd', 'nmsp.mta', NULL, '{"mta": "id"}'),
+    ('tftpd', 'nmsp.mta', NULL, '{"mta": "id", "modem": "modem_id"}'),
+    ('tftpd', 'nmsp.contract', '{validity}', '{"contract": "id"}'),
+    ('tftpd', 'nmsp.entitlement', '{contract_id,kind,validity,service_class_id,quantity}', '{"contract": "contract_id"}'),
+    ('tftpd', 'nmsp.contract_modem', NULL, '{"modem": "modem_id"}'),
+    ('tftpd', 'nmsp.service_block', '{contract_id,modem_id,scope,during}', '{"contract": "contract_id", "modem": "modem_id"}'),
     ('tftpd', 'nmsp.phone_number', NULL, '{"mta": "mta_id"}'),
     ('tftpd', 'nmsp.phone_number_secret', NULL, '{"phone_number": "phone_number_id"}'),
     ('tftpd', 'nmsp.dial_plan', '{digit_map}', '{"dial_plan": "id"}'),
     ('tftpd', 'nmsp.voice_setting', '{hash,provisioning,kerberos_realm,provisioning_host,mta_domain,sip_registrar,sip_proxy,sip_domain,call_agent,trunk_prefix,international_prefix}', '{"voice_setting": "id"}'),
-    ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient}', NULL),
+    ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient,time_zone}', NULL),
     ('tftpd', 'nmsp.setting_secret', NULL, NULL),
     ('tftpd', 'nmsp.mib_object', '{name,module,oid,type,ranges,enums,index_columns,index_implied}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;

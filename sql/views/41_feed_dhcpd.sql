@@ -21,6 +21,8 @@ BEGIN ATOMIC
     SELECT k.part, k.id FROM (
         SELECT 'device' AS part, pg_catalog.unnest(ids) % nmsp_feed.dhcpd_shards() AS id WHERE cause = 'modem'
         UNION
+        SELECT 'device', x.modem_id % nmsp_feed.dhcpd_shards() FROM nmsp.contract_modem x WHERE cause = 'contract' AND x.contract_id = ANY (ids)
+        UNION
         SELECT 'device', s FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s WHERE cause IN ('all', 'voice_setting')
         UNION
         SELECT 'netgw', pg_catalog.unnest(ids) WHERE cause = 'netgw'
@@ -270,8 +272,8 @@ BEGIN ATOMIC
                                THEN ' option cablelabs ' || nmsp_feed.dhcpd_hex(nmsp.cm_option_122(v, s.provisioning_server)) || ';' END,
                           E' }\n',
                           -- No class: no address for its CPEs.
-                          CASE WHEN m.internet_access THEN format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n',
-                              CASE WHEN m.public_cpe THEN 'public' ELSE 'private' END, m.mac) END) AS line
+                          CASE WHEN nmsp.cpe_class(m.id, m.internet_access, m.public_cpe) <> 'blocked' THEN format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n',
+                              nmsp.cpe_class(m.id, m.internet_access, m.public_cpe), m.mac) END) AS line
               FROM nmsp.modem m, nmsp.setting_secret x, nmsp.setting s, nmsp.voice_setting v WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND NOT lookup
             UNION ALL
             SELECT t.modem_id, -t.id,
@@ -288,7 +290,7 @@ BEGIN ATOMIC
                           CASE WHEN e.mac IS NOT NULL THEN 'hardware ethernet ' || e.mac
                                ELSE 'host-identifier option agent.remote-id ' || m.mac END, host(e.address))
               FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
-             WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND e.address IS NOT NULL AND m.internet_access
+             WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND e.address IS NOT NULL AND nmsp.cpe_class(m.id, m.internet_access, m.public_cpe) <> 'blocked'
                AND (e.mac IS NULL OR NOT lookup)) d;
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_device(bigint, boolean) IS
@@ -330,6 +332,10 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.endpoint', '{name,modem_id,mac,address}', '{"modem": "modem_id", "endpoint": "modem_id"}'),
     ('dhcpd', 'nmsp.mta', '{mac,modem_id,provisioning,address}', '{"modem": "modem_id", "endpoint": "modem_id"}'),
     ('dhcpd', 'nmsp.voice_setting', '{provisioning,kerberos_realm,provisioning_host,dhcp_server,second_dhcp_server,mta_domain}', '{"voice_setting": "id"}'),
+    ('dhcpd', 'nmsp.contract', '{validity}', '{"contract": "id"}'),
+    ('dhcpd', 'nmsp.entitlement', '{contract_id,kind,validity,service_class_id}', '{"contract": "contract_id"}'),
+    ('dhcpd', 'nmsp.contract_modem', NULL, '{"modem": "modem_id"}'),
+    ('dhcpd', 'nmsp.service_block', '{contract_id,modem_id,scope,during}', '{"contract": "contract_id", "modem": "modem_id"}'),
     ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
     ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
     ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL),

@@ -18,7 +18,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT e.name, ARRAY['fixed-address ' || host(e.address)], ARRAY[]::text[]
       FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id
-     WHERE e.mac = lookup_host.mac AND e.address IS NOT NULL AND m.internet_access;
+     WHERE e.mac = lookup_host.mac AND e.address IS NOT NULL AND nmsp.cpe_class(m.id, m.internet_access, m.public_cpe) <> 'blocked';
 END;
 REVOKE ALL ON FUNCTION nmsp.lookup_host(macaddr) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.lookup_host(macaddr) IS
@@ -27,7 +27,7 @@ COMMENT ON FUNCTION nmsp.lookup_host(macaddr) IS
 CREATE OR REPLACE FUNCTION nmsp.lookup_class(remote_id macaddr, class text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
-RETURN (SELECT class = CASE WHEN NOT m.internet_access THEN 'cpe-blocked' WHEN m.public_cpe THEN 'cpe-public' ELSE 'cpe-private' END
+RETURN (SELECT class = 'cpe-' || nmsp.cpe_class(m.id, m.internet_access, m.public_cpe)
           FROM nmsp.modem m WHERE m.mac = lookup_class.remote_id);
 REVOKE ALL ON FUNCTION nmsp.lookup_class(macaddr, text) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.lookup_class(macaddr, text) IS

@@ -40,8 +40,8 @@ SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '
  WHERE m.address IS NOT NULL
 UNION ALL
 SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0::bigint, 0::bigint, NULL, NULL,
-       CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END,
-       CASE WHEN NOT m.internet_access THEN 'blocked' WHEN m.public_cpe THEN 'public' ELSE 'private' END,
+       nmsp.cpe_class(m.id, m.internet_access, m.public_cpe),
+       nmsp.cpe_class(m.id, m.internet_access, m.public_cpe),
        NULL, NULL, NULL, NULL, NULL
   FROM nmsp.modem m
 UNION ALL
@@ -269,7 +269,7 @@ DECLARE
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA nmsp_kea TO %s', grantee);
     EXECUTE format('GRANT SELECT ON nmsp_kea.schema_version, nmsp_kea.hosts, nmsp_kea.dhcp4_options, nmsp_kea.dhcp6_options, nmsp_kea.ipv6_reservations TO %s', grantee);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.address_list(inet[], int), nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text) TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.address_list(inet[], int), nmsp_kea.address_list(inet[], int), nmsp_kea.time_offset(text), nmsp.cpe_class(bigint, boolean, boolean) TO %s', grantee);
     -- Kea names tables without a schema, prepares its statements once per connection, and only ever
     -- looks a few rows up: no plan but one of index scans is right, whatever the statistics say.
     FOREACH value IN ARRAY ARRAY['search_path TO nmsp_kea', 'plan_cache_mode TO force_generic_plan', 'jit TO off', 'enable_seqscan TO off',

@@ -7,6 +7,7 @@
 CREATE OR REPLACE VIEW nmsp_radius.radcheck AS
 SELECT a.id * 8 + item.n AS id, a.username, item.attribute, item.op, item.value
   FROM nmsp.ppp_account a
+  JOIN nmsp.ppp_service k ON k.ppp_account_id = a.id
   LEFT JOIN nmsp.ppp_account_secret s ON s.ppp_account_id = a.id
   LEFT JOIN nmsp.netgw g ON g.id = a.netgw_id
  CROSS JOIN nmsp_radius.setting c
@@ -17,9 +18,9 @@ SELECT a.id * 8 + item.n AS id, a.username, item.attribute, item.op, item.value
         CASE WHEN a.authentication = 'port' THEN host(g.address) END),
     (3, 'ADSL-Agent-Circuit-Id', '==', '0x' || encode(convert_to(a.circuit_id, 'UTF8'), 'hex')),
     (4, 'Pool-Name', ':=', CASE WHEN c.address_source = 'database' AND a.address IS NULL
-                                THEN CASE WHEN a.public_cpe THEN 'cpe_public' ELSE 'cpe_private' END END)
+                                THEN CASE WHEN k.public_cpe THEN 'cpe_public' ELSE 'cpe_private' END END)
     ) AS item(n, attribute, op, value)
- WHERE a.internet_access AND item.value IS NOT NULL;
+ WHERE k.internet AND item.value IS NOT NULL;
 COMMENT ON VIEW nmsp_radius.radcheck IS 'For FreeRADIUS: what a request of an account must meet; passwords among it. Accounts without internet access have no rows, so they are rejected.';
 COMMENT ON COLUMN nmsp_radius.radcheck.id IS 'Order.';
 COMMENT ON COLUMN nmsp_radius.radcheck.username IS 'User-Name.';
@@ -30,15 +31,16 @@ COMMENT ON COLUMN nmsp_radius.radcheck.value IS 'Value.';
 CREATE OR REPLACE VIEW nmsp_radius.radreply AS
 SELECT a.id * 8 + item.n AS id, a.username, item.attribute, item.op, item.value
   FROM nmsp.ppp_account a
+  JOIN nmsp.ppp_service k ON k.ppp_account_id = a.id
  CROSS JOIN nmsp_radius.setting c
  CROSS JOIN LATERAL (VALUES
     (0, 'Framed-IP-Address', ':=', host(a.address)),
     (1, 'Framed-IPv6-Prefix', '+=', a.framed_prefix::text),
     (2, 'Delegated-IPv6-Prefix', '+=', a.delegated_prefix::text),
     (3, 'Framed-Pool', ':=', CASE WHEN c.address_source = 'gateway' AND a.address IS NULL
-                                  THEN CASE WHEN a.public_cpe THEN c.framed_pool_public ELSE c.framed_pool_private END END)
+                                  THEN CASE WHEN k.public_cpe THEN c.framed_pool_public ELSE c.framed_pool_private END END)
     ) AS item(n, attribute, op, value)
- WHERE a.internet_access AND item.value IS NOT NULL;
+ WHERE k.internet AND item.value IS NOT NULL;
 COMMENT ON VIEW nmsp_radius.radreply IS 'For FreeRADIUS: what an account''s gateway is told about the account itself.';
 COMMENT ON COLUMN nmsp_radius.radreply.id IS 'Order.';
 COMMENT ON COLUMN nmsp_radius.radreply.username IS 'User-Name.';
@@ -51,8 +53,9 @@ COMMENT ON COLUMN nmsp_radius.radreply.value IS 'Value.';
 CREATE OR REPLACE VIEW nmsp_radius.radusergroup AS
 SELECT a.id * 2 + item.priority AS id, a.username, item.groupname, item.priority
   FROM nmsp.ppp_account a
- CROSS JOIN LATERAL (VALUES (0, 'default'), (1, 'class-' || a.service_class_id)) AS item(priority, groupname)
- WHERE a.internet_access AND item.groupname IS NOT NULL;
+  JOIN nmsp.ppp_service k ON k.ppp_account_id = a.id
+ CROSS JOIN LATERAL (VALUES (0, 'default'), (1, 'class-' || k.service_class_id)) AS item(priority, groupname)
+ WHERE k.internet AND item.groupname IS NOT NULL;
 COMMENT ON VIEW nmsp_radius.radusergroup IS 'For FreeRADIUS: the groups of an account: default, then that of its service class.';
 COMMENT ON COLUMN nmsp_radius.radusergroup.id IS 'Order.';
 COMMENT ON COLUMN nmsp_radius.radusergroup.username IS 'User-Name.';

@@ -398,7 +398,7 @@ BEGIN
     EXECUTE format('GRANT INSERT, UPDATE ON nmsp_radius.radacct, nmsp_radius.nasreload TO %s', grantee);
     EXECUTE format('GRANT INSERT ON nmsp_radius.radpostauth TO %s', grantee);
     EXECUTE format('GRANT UPDATE ON nmsp_radius.radippool TO %s', grantee);
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_radius.lease_address(text, text, text, text, text, text, int), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric) TO %s', grantee);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp_radius.lease_address(text, text, text, text, text, text, int), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric), nmsp.contract_service(bigint) TO %s', grantee);
     -- FreeRADIUS names tables without a schema; while a statement hangs, a thread of it does.
     EXECUTE format('ALTER ROLE %s IN DATABASE %I SET search_path TO nmsp_radius', grantee, current_database());
     EXECUTE format('ALTER ROLE %s IN DATABASE %I SET statement_timeout TO %L', grantee, current_database(), '10s');

@@ -14,6 +14,8 @@ BEGIN
     by_row AS (
         SELECT CASE c.cause WHEN 'modem' THEN 'cm' ELSE 'mta' END AS part, u.id FROM change c, unnest(c.ids) u(id) WHERE c.cause IN ('modem', 'mta')
         UNION
+        SELECT 'cm', x.modem_id FROM change c JOIN nmsp.contract_modem x ON x.contract_id = ANY (c.ids) WHERE c.cause = 'contract'
+        UNION
         SELECT 'cm', e.modem_id FROM change c JOIN nmsp.endpoint e ON e.id = ANY (c.ids) WHERE c.feed = 'bind' AND c.cause = 'endpoint'),
     by_file AS (
         SELECT t.part, t.id FROM change c, nmsp_feed.tftpd_keys(NULL, c.cause, c.ids, NULL, NULL, 2147483647) t WHERE c.feed = 'tftpd'

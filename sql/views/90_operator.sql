@@ -12,7 +12,7 @@ AS $fn$
 DECLARE
     relation record;
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'phone_number_secret', 'radcheck', 'nas'];
-    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object', 'netgw_format',
+    writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object', 'netgw_format', 'customer', 'contract', 'entitlement', 'contract_modem', 'service_block',
                                       'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'carrier_code', 'ekp_code', 'trc_class'];
 BEGIN
     IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius', 'edge') THEN
@@ -56,7 +56,8 @@ BEGIN
             EXECUTE format('GRANT INSERT (feed, name, root, enabled, settings), UPDATE (name, root, enabled, settings), DELETE ON %s TO %s', relation.name, grantee);
         END IF;
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.modem_due(nmsp.modem, bigint), nmsp.mta_due(nmsp.mta), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric),
+    EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.health(), nmsp.cpe_class(bigint, boolean, boolean), nmsp.contract_service(bigint), nmsp_feed.boundary(timestamptz, timestamptz),
+        nmsp.modem_due(nmsp.modem, bigint), nmsp.mta_due(nmsp.mta), nmsp_radius.fill(text, nmsp.service_class, numeric, numeric),
         nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint), nmsp.load_templates(text, boolean),
