@@ -121,7 +121,7 @@ static const constraint_hint constraint_hints[] = {
      "Delete its pools first, or UPDATE nmsp.pool SET netgw_id = <another gateway's id>."},
     {"pool_network_overlaps_another_pool",
      "Choose a network that no other pool has: SELECT network FROM nmsp.pool ORDER BY 1."},
-    {"pool_purpose_is_known", "Use cm, mta, cpe_public, cpe_private or stb."},
+    {"pool_purpose_is_known", "Use cm, mta, cpe_public, cpe_private, cpe_blocked, cpe_unknown or stb."},
     {"pool_range_has_start_and_end", "Set both range_start and range_end, or none."},
     {"pool_lease_time_is_positive", "Lease times are in seconds; null: that of nmsp.setting."},
     {"pool_stb_needs_a_vendor_class", "Set vendor_class to the beginning of the box's option 60."},

@@ -3,6 +3,7 @@
 --   check.conf      the same with relative paths, for the check before a set goes into service
 --   global.conf     options and classes
 --   netgw/<id>.conf the shared network of one access gateway
+--   restart.json    how nmsp-dhcpd-restart is to restart, where the target's settings say so
 --   device/<n>.conf hosts and subclasses: modems, their CPEs' class, MTAs, endpoints; by modem id modulo
 -- Structure (global, netgw) and devices are apart: a device never touches the structure's files.
 --
@@ -31,7 +32,7 @@ BEGIN ATOMIC
          WHERE cause = 'all' OR (cause = 'endpoint' AND (g.id IN (SELECT m.netgw_id FROM nmsp.modem m WHERE m.id = ANY (ids))
                                 OR EXISTS (SELECT FROM pg_catalog.unnest(ids) i WHERE NOT EXISTS (SELECT FROM nmsp.modem m WHERE m.id = i))))
         UNION
-        SELECT 'main', m FROM pg_catalog.generate_series(0::bigint, 1) m WHERE cause IN ('all', 'netgw')
+        SELECT 'main', m FROM pg_catalog.generate_series(0::bigint, 2) m WHERE cause IN ('all', 'netgw')
         UNION
         SELECT 'global', 0 WHERE cause IN ('all', 'netgw', 'voice_setting')) k
      WHERE after_part IS NULL OR (k.part, k.id) > (after_part, after_id)
@@ -53,7 +54,11 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 DECLARE
-    place text := (SELECT t.settings ->> 'lookup' FROM nmsp_feed.target t WHERE t.id = target);
+    place text := (SELECT CASE WHEN t.settings ->> 'hosts' = 'files' THEN NULL
+                               WHEN t.settings ->> 'hosts' = 'lookup' THEN coalesce(t.settings ->> 'lookup', 'ldap://127.0.0.1:3890')
+                               WHEN t.settings ? 'hosts' THEN t.settings ->> 'hosts'
+                               ELSE t.settings ->> 'lookup' END
+                     FROM nmsp_feed.target t WHERE t.id = target);
     parts text[] := regexp_match(place, '^ldap://([0-9.]+):([0-9]{1,5})$');
 BEGIN
     IF place IS NULL THEN
@@ -61,14 +66,14 @@ BEGIN
     ELSIF parts IS NULL THEN
         PERFORM nmsp.refuse('22023', format('"%s" is no place of a look-up', place),
             'nmsp-agent answers dhcpd on an IPv4 loopback address.',
-            format('UPDATE nmsp_feed.target SET settings = jsonb_set(settings, ''{lookup}'', ''"ldap://127.0.0.1:3890"'') WHERE id = %s.', target), 'target');
+            format('UPDATE nmsp_feed.target SET settings = jsonb_set(settings, ''{hosts}'', ''"lookup"'') WHERE id = %s.', target), 'target');
     END IF;
     RETURN format(E'ldap-server "%s";\nldap-port %s;\nldap-base-dn "o=nmsp";\nldap-dhcp-server-cn "nmsp";\nldap-method dynamic;\nldap-ssl off;\n'
         'ldap-username "cn=nmsp";\nldap-password "nmsp";\nldap-init-retry 60;\n', parts[1], parts[2]);
 END
 $fn$;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_lookup(bigint) IS
-'Feed dhcpd: the statements that make dhcpd ask nmsp-agent, null when the target''s setting lookup is absent. Errors: 22023 the setting is no ldap://ADDRESS:PORT.';
+'Feed dhcpd: the statements that make dhcpd ask nmsp-agent, null when its hosts are in files. Settings of the target: hosts (lookup or files), lookup (where, default ldap://127.0.0.1:3890; alone it means hosts = lookup). Errors: 22023 the setting is no ldap://ADDRESS:PORT.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_main(target bigint, folder text) RETURNS text
 LANGUAGE sql STABLE
@@ -78,8 +83,8 @@ BEGIN ATOMIC
         || CASE WHEN folder <> '' AND nmsp_feed.dhcpd_lookup(target) IS NOT NULL THEN nmsp_feed.dhcpd_lookup(target) ELSE '' END
         || 'include "' || folder || E'global.conf";\n'
         || coalesce((SELECT pg_catalog.string_agg('include "' || folder || 'netgw/' || g.id || E'.conf";\n', '' ORDER BY g.id)
-                       FROM nmsp.netgw g
-                      WHERE EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND pg_catalog.family(p.network) = 4)), '')
+                       FROM nmsp_feed.target t, nmsp_feed.dhcp_netgw(t.settings) g
+                      WHERE t.id = target AND EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND pg_catalog.family(p.network) = 4)), '')
         || (SELECT pg_catalog.string_agg('include "' || folder || 'device/' || s || E'.conf";\n', '' ORDER BY s)
               FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s);
 END;
@@ -101,7 +106,12 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_mta(boolean) IS 'Feed dhcpd: what all MTAs are told.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_classes(max_cpe int, lookup boolean DEFAULT false) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_garden() RETURNS boolean
+LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM nmsp.pool p WHERE p.purpose IN ('cpe_blocked', 'cpe_unknown') AND p.active AND pg_catalog.family(p.network) = 4);
+COMMENT ON FUNCTION nmsp_feed.dhcpd_garden() IS 'Feed dhcpd: whether there are pools for CPEs that are blocked or unknown.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_classes(max_cpe int, lookup boolean, garden boolean) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- A class with a lease limit counts every lease of its members. Modems and MTAs carry the
@@ -128,13 +138,16 @@ BEGIN ATOMIC
         (SELECT pg_catalog.string_agg(format(E'class "cpe-%s" {\n  match if not (%s);\n  match option agent.remote-id;%s\n}\n', c.name,
                     (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o),
                     CASE WHEN c.name LIKE '%-limit' THEN format(E'\n  lease limit %s;', max_cpe) END), '')
-           FROM pg_catalog.unnest(CASE WHEN lookup THEN ARRAY['private', 'public'] ELSE ARRAY['private', 'private-limit', 'public', 'public-limit'] END) c(name)),
+           FROM pg_catalog.unnest(CASE WHEN lookup THEN ARRAY['private', 'public'] || CASE WHEN garden THEN ARRAY['blocked'] END
+                                     ELSE ARRAY['blocked', 'blocked-limit', 'private', 'private-limit', 'public', 'public-limit'] END) c(name)),
         CASE WHEN lookup THEN format(E'class "limit" {\n  match if not (%s);\n  spawn with option agent.remote-id;\n  lease limit %s;\n}\n',
-            (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o), max_cpe) END)
+            (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o), max_cpe) END,
+        CASE WHEN garden THEN format(E'class "cpe" {\n  match if not (%s);\n}\n',
+            (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o)) END)
       FROM other o;
 END;
-COMMENT ON FUNCTION nmsp_feed.dhcpd_classes(int, boolean) IS
-'Feed dhcpd: the classes. cm, mta and stb-<pool> by option 60; everybody else is a CPE and has the class of its modem. Each modem''s CPEs and set-top boxes have at most max_cpe leases.';
+COMMENT ON FUNCTION nmsp_feed.dhcpd_classes(int, boolean, boolean) IS
+'Feed dhcpd: the classes. cm, mta and stb-<pool> by option 60; everybody else is a CPE and has the class of its modem. garden: there are pools for CPEs that are blocked or unknown. Each modem''s CPEs and set-top boxes have at most max_cpe leases.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_global(target bigint) RETURNS text
 LANGUAGE sql STABLE
@@ -148,10 +161,11 @@ BEGIN ATOMIC
         E'option ntp-servers ' || nmsp_feed.dhcpd_list(s.ntp_server) || E';\n',
         format(E'next-server %1$s;\noption time-servers %1$s;\n', host(s.provisioning_server)),
         format(E'option log-servers %s;\n', coalesce(nmsp_feed.dhcpd_list(s.log_server), host(s.provisioning_server))),
-        format(E'option time-offset %s;\n', (extract(epoch FROM (now() AT TIME ZONE s.time_zone) - (now() AT TIME ZONE 'UTC')))::int),
+        format(E'option time-offset %s;\n', nmsp.time_offset(s.time_zone, now())),
         E'\n# Who asks: option 60 tells modems, MTAs and set-top boxes; everybody else is a CPE and has the\n',
         E'# class of the modem it is behind (option 82 remote-id).\n',
-        nmsp_feed.dhcpd_classes(s.max_cpe, nmsp_feed.dhcpd_lookup(target) IS NOT NULL),
+        nmsp_feed.dhcpd_classes(s.max_cpe, nmsp_feed.dhcpd_lookup(target) IS NOT NULL, nmsp_feed.dhcpd_garden()),
+        nmsp_feed.dhcpd_peer(target),
         E'\n# The network of the server itself: nobody boots there.\n',
         (SELECT pg_catalog.string_agg(format(E'subnet %s netmask %s { deny booting; }\n', host(n), host(netmask(n))), '' ORDER BY n)
            FROM (SELECT DISTINCT network(v::inet) AS n
@@ -207,6 +221,7 @@ BEGIN ATOMIC
             WHEN 'cm' THEN E'      allow members of "cm";\n      deny unknown-clients;\n'
             WHEN 'mta' THEN E'      allow members of "mta";\n      deny unknown-clients;\n'
             WHEN 'stb' THEN format(E'      allow members of "stb-%s";\n', (pool).id)
+            WHEN 'cpe_unknown' THEN E'      allow members of "cpe";\n      deny known-clients;\n      deny members of "cpe-private";\n      deny members of "cpe-public";\n      deny members of "cpe-blocked";\n'
             ELSE format(E'      allow members of "%s";\n', replace((pool).purpose, '_', '-'))
         END END;
 END;
@@ -242,15 +257,15 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed.dhcpd_text(nmsp.pool) IS
 'Feed dhcpd: the pool''s further statements. Errors: 42501 it includes a file or runs a program, 42601 it leaves its subnet; everything else is dhcpd''s to judge.';
 
-CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool, lookup boolean DEFAULT false) RETURNS text
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_subnet(pool nmsp.pool, lookup boolean, peer text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT concat(format(E'  subnet %s netmask %s {\n', host((pool).network), host(netmask((pool).network))),
         E'    option routers ' || host((pool).router) || E';\n',
         format(E'    option broadcast-address %s;\n', host(broadcast((pool).network))),
         E'    option domain-name-servers ' || nmsp_feed.dhcpd_list((pool).dns_server) || E';\n',
-        CASE WHEN (pool).lease_time IS NOT NULL THEN format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', (pool).lease_time) END,
-        E'    pool {\n' || nmsp_feed.dhcpd_members(pool)
+        (SELECT format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', l) FROM nmsp.pool_lease_time(pool, now()) l WHERE l IS NOT NULL),
+        E'    pool {\n' || CASE WHEN peer IS NULL THEN '' ELSE format(E'      failover peer "%s";\n', peer) END || nmsp_feed.dhcpd_members(pool)
             || nmsp_feed.dhcpd_ranges(pool, CASE WHEN lookup THEN nmsp_feed.dhcpd_range_end(pool) ELSE (pool).range_end END) || E'    }\n',
         CASE WHEN (pool).dhcpd_text <> '' THEN nmsp_feed.dhcpd_text(pool) || E'\n' END,
         -- Only the gateway itself may ask who has an address (source verification): giaddr.
@@ -258,7 +273,7 @@ BEGIN ATOMIC
            FROM pg_catalog.string_to_table(host((pool).router), '.') WITH ORDINALITY u(o, n) HAVING count(*) = 4),
         E'  }\n');
 END;
-COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool, boolean) IS 'Feed dhcpd: the subnet of one pool.';
+COMMENT ON FUNCTION nmsp_feed.dhcpd_subnet(nmsp.pool, boolean, text) IS 'Feed dhcpd: the subnet of one pool; peer: name of the failover pair, or null.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.dhcpd_device(shard bigint, lookup boolean DEFAULT false) RETURNS text
 LANGUAGE sql STABLE
@@ -271,9 +286,8 @@ BEGIN ATOMIC
                           CASE WHEN EXISTS (SELECT FROM nmsp.mta t WHERE t.modem_id = m.id)
                                THEN ' option cablelabs ' || nmsp_feed.dhcpd_hex(nmsp.cm_option_122(v, s.provisioning_server)) || ';' END,
                           E' }\n',
-                          -- No class: no address for its CPEs.
-                          CASE WHEN nmsp.cpe_class(m.id, m.internet_access, m.public_cpe) <> 'blocked' THEN format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n',
-                              nmsp.cpe_class(m.id, m.internet_access, m.public_cpe), m.mac) END) AS line
+                          -- Blocked: an address for its CPEs only where there is a pool for such.
+                          format(E'subclass "cpe-%1$s" %2$s; subclass "cpe-%1$s-limit" %2$s;\n', nmsp.cpe_class(m.id, m.internet_access, m.public_cpe), m.mac)) AS line
               FROM nmsp.modem m, nmsp.setting_secret x, nmsp.setting s, nmsp.voice_setting v WHERE m.id % nmsp_feed.dhcpd_shards() = shard AND NOT lookup
             UNION ALL
             SELECT t.modem_id, -t.id,
@@ -305,14 +319,16 @@ BEGIN ATOMIC
                nmsp_feed.dhcpd_main(target, CASE i WHEN 0 THEN t.root || '/current/' ELSE '' END) AS content
           FROM pg_catalog.unnest(ids) i, nmsp_feed.target t WHERE part = 'main' AND t.id = target AND i IN (0, 1)
         UNION ALL
+        SELECT 2, 'restart.json', r FROM nmsp_feed.dhcpd_restart(target) r WHERE part = 'main' AND 2 = ANY (ids) AND r IS NOT NULL
+        UNION ALL
         SELECT 0, 'global.conf', nmsp_feed.dhcpd_global(target) WHERE part = 'global' AND 0 = ANY (ids)
         UNION ALL
         SELECT g.id, 'netgw/' || g.id || '.conf',
                format(E'# Written by nmsp. Changes here are overwritten.\nshared-network "%s" {\n', g.name)
-                   || pg_catalog.string_agg(nmsp_feed.dhcpd_subnet(p, nmsp_feed.dhcpd_lookup(target) IS NOT NULL), '' ORDER BY p.purpose <> 'cm', p.network) || E'}\n'
-          FROM nmsp.netgw g JOIN nmsp.pool p ON p.netgw_id = g.id
-         WHERE part = 'netgw' AND g.id = ANY (ids) AND pg_catalog.family(p.network) = 4
-         GROUP BY g.id
+                   || pg_catalog.string_agg(nmsp_feed.dhcpd_subnet(p, nmsp_feed.dhcpd_lookup(target) IS NOT NULL, nmsp_feed.dhcpd_failover(target) ->> 'name'), '' ORDER BY p.purpose <> 'cm', p.network) || E'}\n'
+          FROM nmsp_feed.target t, nmsp_feed.dhcp_netgw(t.settings) g JOIN nmsp.pool p ON p.netgw_id = g.id
+         WHERE t.id = target AND part = 'netgw' AND g.id = ANY (ids) AND pg_catalog.family(p.network) = 4
+         GROUP BY g.id, g.name
         UNION ALL
         SELECT i, 'device/' || i || '.conf', nmsp_feed.dhcpd_device(i, nmsp_feed.dhcpd_lookup(target) IS NOT NULL)
           FROM pg_catalog.unnest(ids) i WHERE part = 'device' AND i < nmsp_feed.dhcpd_shards()) f;
@@ -337,7 +353,7 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.contract_modem', NULL, '{"modem": "modem_id"}'),
     ('dhcpd', 'nmsp.service_block', '{contract_id,modem_id,scope,during}', '{"contract": "contract_id", "modem": "modem_id"}'),
     ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
-    ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
+    ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,renumber_at,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
     ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL),
     ('dhcpd', 'nmsp.setting_secret', '{download_key}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;

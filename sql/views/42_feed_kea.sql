@@ -31,7 +31,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_kea.vendor_classes(int) IS 'Classes by what a device says of itself (option 60, DHCPv6 option 16), for IP version 4 or 6.';
 
-CREATE OR REPLACE FUNCTION nmsp_kea.client_classes(version int) RETURNS jsonb
+CREATE OR REPLACE FUNCTION nmsp_kea.guard(pool nmsp.pool) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT (pool).active THEN 'nobody' WHEN (pool).purpose = 'stb' THEN 'stb-' || (pool).id
+            WHEN (pool).purpose IN ('cpe_public', 'cpe_private') THEN 'cpe' ELSE replace((pool).purpose, '_', '-') END;
+COMMENT ON FUNCTION nmsp_kea.guard(nmsp.pool) IS 'Class that may use the network of a pool.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.pool_guard(pool nmsp.pool) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (pool).purpose LIKE 'cpe%' THEN replace((pool).purpose, '_', '-') ELSE nmsp_kea.guard(pool) END;
+COMMENT ON FUNCTION nmsp_kea.pool_guard(nmsp.pool) IS 'Class that may have an address of the pool that nobody has fixed.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.client_classes(version int, settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH vendor AS (SELECT * FROM nmsp_kea.vendor_classes(version)),
@@ -53,13 +64,23 @@ BEGIN ATOMIC
         UNION ALL
         SELECT 9223372036854775805, 'cpe-' || t, format('member(''cpe'') and member(''%s'')', t) FROM pg_catalog.unnest(ARRAY['private', 'public']) t
         UNION ALL
+        -- Walled gardens: who is behind a blocked modem, and who is behind one that nobody knows.
+        SELECT 9223372036854775805, g.name, g.test || (SELECT pg_catalog.string_agg(format(' and not member(''%s'')', v.name), '' ORDER BY v.rank) FROM vendor v)
+          FROM (VALUES ('cpe-blocked', 'member(''KNOWN'') and member(''blocked'')'), ('cpe-unknown', 'not member(''KNOWN'')')) g(name, test)
+         WHERE EXISTS (SELECT FROM nmsp.pool p WHERE p.purpose = replace(g.name, '-', '_') AND pg_catalog.family(p.network) = version)
+        UNION ALL
+        SELECT 9223372036854775805, c.name || '/' || h.name, format('member(''%s'') and member(''HA_%s'')', c.name, h.name)
+          FROM nmsp_kea.halves(settings) h,
+               (SELECT DISTINCT nmsp_kea.pool_guard(p) AS name FROM nmsp.pool p WHERE pg_catalog.family(p.network) = version AND p.active) c
+        UNION ALL
         -- Who is not found gets no answer at all. For a moment after it lost the database Kea finds
         -- nobody, and would refuse the renewals of live clients.
-        SELECT 9223372036854775806, 'DROP', 'not member(''KNOWN'')')
+        SELECT 9223372036854775806, 'DROP', CASE WHEN EXISTS (SELECT FROM nmsp.pool p WHERE p.purpose = 'cpe_unknown' AND pg_catalog.family(p.network) = version)
+               THEN 'not member(''KNOWN'') and not member(''cpe-unknown'')' ELSE 'not member(''KNOWN'')' END)
     SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('name', c.name, 'test', c.test)) ORDER BY c.rank, c.name)
       FROM class c;
 END;
-COMMENT ON FUNCTION nmsp_kea.client_classes(int) IS 'client-classes of Kea''s configuration for IP version 4 or 6, in the order of their evaluation.';
+COMMENT ON FUNCTION nmsp_kea.client_classes(int, jsonb) IS 'client-classes of Kea''s configuration for IP version 4 or 6, in the order of their evaluation.';
 
 CREATE OR REPLACE FUNCTION nmsp_kea.options(VARIADIC pairs text[]) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -69,36 +90,59 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_kea.options(text[]) IS 'option-data of Kea''s configuration from pairs of name and value; options without a value are left out, null when none is left (Kea 2.2 takes no empty list).';
 
-CREATE OR REPLACE FUNCTION nmsp_kea.guard(pool nmsp.pool) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN NOT (pool).active THEN 'nobody' WHEN (pool).purpose = 'stb' THEN 'stb-' || (pool).id
-            WHEN (pool).purpose IN ('cpe_public', 'cpe_private') THEN 'cpe' ELSE (pool).purpose END;
-COMMENT ON FUNCTION nmsp_kea.guard(nmsp.pool) IS 'Class that may use the network of a pool.';
+CREATE OR REPLACE FUNCTION nmsp_kea.pools(pool nmsp.pool, settings jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- Two servers that share the load each have a half of the range.
+    SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('pool', host(r.low) || ' - ' || host(r.high), 'client-class', nmsp_kea.pool_guard(pool) || r.suffix) ORDER BY r.low)
+      FROM (SELECT (pool).range_start AS low, (pool).range_end AS high, '' AS suffix WHERE NOT EXISTS (SELECT FROM nmsp_kea.halves(settings))
+            UNION ALL
+            SELECT CASE h.half WHEN 0 THEN (pool).range_start ELSE (pool).range_start + ((pool).range_end - (pool).range_start + 1) / 2 END,
+                   CASE h.half WHEN 0 THEN (pool).range_start + ((pool).range_end - (pool).range_start + 1) / 2 - 1 ELSE (pool).range_end END, '/' || h.name
+              FROM nmsp_kea.halves(settings) h) r
+     WHERE (pool).active AND r.low <= r.high AND (pool).range_start IS NOT NULL;
+END;
+COMMENT ON FUNCTION nmsp_kea.pools(nmsp.pool, jsonb) IS 'The address pools of a subnet: its range, in load-balancing HA two halves of it. Null: none.';
 
-CREATE OR REPLACE FUNCTION nmsp_kea.subnet(pool nmsp.pool) RETURNS jsonb
+CREATE OR REPLACE FUNCTION nmsp_kea.prefix_pools(pool nmsp.pool, settings jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('prefix', host(r.prefix), 'prefix-len', r.length, 'delegated-len', (pool).delegated_length,
+                                                              'client-class', nmsp_kea.pool_guard(pool) || r.suffix) ORDER BY r.prefix)
+      FROM (SELECT (pool).delegated_prefix::inet AS prefix, masklen((pool).delegated_prefix) AS length, '' AS suffix
+             WHERE NOT EXISTS (SELECT FROM nmsp_kea.halves(settings)) OR masklen((pool).delegated_prefix) = (pool).delegated_length
+            UNION ALL
+            -- the upper half has the next bit set
+            SELECT CASE h.half WHEN 0 THEN (pool).delegated_prefix::inet
+                   ELSE (SELECT pg_catalog.set_masklen((pool).delegated_prefix::inet, 128) | (pg_catalog.hostmask((pool).delegated_prefix::inet)
+                                & pg_catalog.netmask(pg_catalog.set_masklen('::'::inet, masklen((pool).delegated_prefix) + 1)))) END,
+                   masklen((pool).delegated_prefix) + 1, '/' || h.name
+              FROM nmsp_kea.halves(settings) h WHERE masklen((pool).delegated_prefix) < (pool).delegated_length) r
+     WHERE (pool).active AND (pool).delegated_prefix IS NOT NULL;
+END;
+COMMENT ON FUNCTION nmsp_kea.prefix_pools(nmsp.pool, jsonb) IS 'The prefix pools of a subnet: its delegated_prefix, in load-balancing HA two halves of it. Null: none.';
+
+CREATE OR REPLACE FUNCTION nmsp_kea.subnet(pool nmsp.pool, settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
         'id', (pool).id,
         'subnet', (pool).network::text,
         'client-class', nmsp_kea.guard(pool),
-        'valid-lifetime', (pool).lease_time,
-        'max-valid-lifetime', (pool).lease_time,
-        'preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN (pool).lease_time::bigint * 5 / 8 END,
-        'max-preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN (pool).lease_time::bigint * 5 / 8 END,
-        'pools', CASE WHEN (pool).active AND (pool).range_start IS NOT NULL THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
-            'pool', host((pool).range_start) || ' - ' || host((pool).range_end),
-            'client-class', CASE WHEN (pool).purpose LIKE 'cpe%' THEN replace((pool).purpose, '_', '-') ELSE nmsp_kea.guard(pool) END)) END,
-        'pd-pools', CASE WHEN (pool).active AND (pool).delegated_prefix IS NOT NULL THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
-            'prefix', host((pool).delegated_prefix), 'prefix-len', masklen((pool).delegated_prefix), 'delegated-len', (pool).delegated_length,
-            'client-class', replace((pool).purpose, '_', '-'))) END,
+        'valid-lifetime', l.seconds,
+        'max-valid-lifetime', l.seconds,
+        'preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN l.seconds::bigint * 5 / 8 END,
+        'max-preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN l.seconds::bigint * 5 / 8 END,
+        'pools', nmsp_kea.pools(pool, settings),
+        'pd-pools', nmsp_kea.prefix_pools(pool, settings),
         'option-data', CASE pg_catalog.family((pool).network)
             WHEN 4 THEN nmsp_kea.options('routers', host((pool).router), 'domain-name-servers', nmsp_kea.address_list((pool).dns_server, 4))
-            ELSE nmsp_kea.options('dns-servers', nmsp_kea.address_list((pool).dns_server, 6)) END));
+            ELSE nmsp_kea.options('dns-servers', nmsp_kea.address_list((pool).dns_server, 6)) END))
+      FROM nmsp.pool_lease_time(pool, now()) l(seconds);
 END;
-COMMENT ON FUNCTION nmsp_kea.subnet(nmsp.pool) IS 'The subnet4 or subnet6 of a pool; its number is the id of the pool. Fixed addresses stay in the range: Kea asks before it gives one out.';
+COMMENT ON FUNCTION nmsp_kea.subnet(nmsp.pool, jsonb) IS 'The subnet4 or subnet6 of a pool; its number is the id of the pool. Fixed addresses stay in the range: Kea asks before it gives one out.';
 
-CREATE OR REPLACE FUNCTION nmsp_kea.shared_networks(version int) RETURNS jsonb
+CREATE OR REPLACE FUNCTION nmsp_kea.shared_networks(version int, settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     -- One per gateway and kind of client, not one per gateway: Kea looks a client up in each subnet of
@@ -109,11 +153,11 @@ BEGIN ATOMIC
                 'name', g.name || '/' || pg_catalog.split_part(p.purpose, '_', 1),
                 'relay', (SELECT pg_catalog.jsonb_build_object('ip-addresses', pg_catalog.jsonb_agg(host(r.router) ORDER BY r.router))
                             FROM nmsp.pool r WHERE r.netgw_id = g.id AND pg_catalog.family(r.router) = version HAVING count(*) > 0),
-                'subnet' || version, pg_catalog.jsonb_agg(nmsp_kea.subnet(p) ORDER BY p.network))) AS network
-              FROM nmsp.netgw g JOIN nmsp.pool p ON p.netgw_id = g.id
-             WHERE pg_catalog.family(p.network) = version GROUP BY g.id, pg_catalog.split_part(p.purpose, '_', 1)) n;
+                'subnet' || version, pg_catalog.jsonb_agg(nmsp_kea.subnet(p, settings) ORDER BY p.network))) AS network
+              FROM nmsp_feed.dhcp_netgw(settings) g JOIN nmsp.pool p ON p.netgw_id = g.id
+             WHERE pg_catalog.family(p.network) = version GROUP BY g.id, g.name, pg_catalog.split_part(p.purpose, '_', 1)) n;
 END;
-COMMENT ON FUNCTION nmsp_kea.shared_networks(int) IS 'shared-networks of Kea''s configuration for IP version 4 or 6: per gateway one for each kind of client (cm, mta, cpe, stb), found by the router addresses of the gateway''s pools (giaddr, link-address).';
+COMMENT ON FUNCTION nmsp_kea.shared_networks(int, jsonb) IS 'shared-networks of Kea''s configuration for IP version 4 or 6: per gateway one for each kind of client (cm, mta, cpe, stb), found by the router addresses of the gateway''s pools (giaddr, link-address).';
 
 CREATE OR REPLACE FUNCTION nmsp_kea.server(version int, settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -137,15 +181,14 @@ BEGIN ATOMIC
             || coalesce(settings -> 'database', '{}'),
         'multi-threading', pg_catalog.jsonb_build_object('enable-multi-threading', true,
             'thread-pool-size', coalesce((settings ->> 'threads')::int, 1), 'packet-queue-size', 64),
-        'hooks-libraries', CASE WHEN coalesce(settings ->> 'hook', '-') <> '' THEN pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('library',
-            coalesce(settings ->> 'hook', '/usr/lib/x86_64-linux-gnu/kea/hooks/libnmsp_cm_flexid.so'))) END,
+        'hooks-libraries', nmsp_kea.hooks(settings),
         'host-reservation-identifiers', pg_catalog.jsonb_build_array('flex-id', 'hw-address'),
         'early-global-reservations-lookup', true,
         'reservations-global', true, 'reservations-in-subnet', true, 'reservations-out-of-pool', false,
         'store-extended-info', true,
         'valid-lifetime', s.default_lease_time, 'max-valid-lifetime', s.max_lease_time, 'calculate-tee-times', true,
-        'client-classes', nmsp_kea.client_classes(version),
-        'shared-networks', nmsp_kea.shared_networks(version),
+        'client-classes', nmsp_kea.client_classes(version, settings),
+        'shared-networks', nmsp_kea.shared_networks(version, settings),
         -- options: at INFO it writes a line per class and packet.
         'loggers', (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', l.name, 'severity', l.severity,
                                'output_options', pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('output', coalesce(settings ->> 'log', 'stdout')))))
@@ -171,7 +214,7 @@ BEGIN ATOMIC
       FROM nmsp.setting s;
 END;
 COMMENT ON FUNCTION nmsp_kea.dhcp4_config(jsonb) IS
-'Configuration of kea-dhcp4. Settings (all optional): interfaces (array), database (object: host, port, name, user, ... of hosts-database), control_socket, lease_file, hook (path of cm_flexid; empty: none), threads, log, severity.';
+'Configuration of kea-dhcp4. Settings (all optional): interfaces (array), database (object: host, port, name, user, ... of hosts-database), control_socket, lease_file, hook (path of cm_flexid; empty: none), threads, log, severity, netgws (names of the gateways it serves; default: all), ha (see nmsp_kea.ha).';
 
 CREATE OR REPLACE FUNCTION nmsp_kea.dhcp6_config(settings jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql STABLE
@@ -220,7 +263,7 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes)
 SELECT f.name, d.relation, d.columns, NULL
   FROM (VALUES ('kea4'), ('kea6')) f(name),
        (VALUES ('nmsp.netgw', '{name}'::text[]),
-               ('nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,vendor_class,delegated_prefix,delegated_length,active}'),
+               ('nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,renumber_at,vendor_class,delegated_prefix,delegated_length,active}'),
                ('nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time}')) d(relation, columns)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;
 
