@@ -10,6 +10,9 @@
 #include <limits.h>
 
 #include <openssl/err.h>
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 
@@ -232,4 +235,99 @@ bool docsis_put_cvc(const uint8_t *bytes, size_t length, docsis_cvc_kind kind, b
     if (!ok)
         out->length = start;
     return ok;
+}
+
+/* ---- what the certificates say ----------------------------------------------------- */
+
+/* 1 or 2 when it is that of a signer, in the order of the signatures; 0 = of none. */
+static int signer_of(const material *m, X509 *certificate)
+{
+    STACK_OF(PKCS7_SIGNER_INFO) *signers;
+
+    if (m->pkcs7 == NULL || m->certs_only)
+        return end_certificate(m->certificates) == certificate ? 1 : 0;
+    signers = m->pkcs7->d.sign->signer_info;
+    for (int i = 0; i < sk_PKCS7_SIGNER_INFO_num(signers); i++) {
+        PKCS7_ISSUER_AND_SERIAL *id = sk_PKCS7_SIGNER_INFO_value(signers, i)->issuer_and_serial;
+
+        if (X509_NAME_cmp(id->issuer, X509_get_issuer_name(certificate)) == 0 &&
+            ASN1_INTEGER_cmp(id->serial, X509_get0_serialNumber(certificate)) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* The name as text in memory of bio, ended by a zero. */
+static const char *name_text(BIO *bio, const X509_NAME *name)
+{
+    char *text = NULL;
+    /* RFC 2253, but UTF-8 as it is */
+    bool ok = X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0 &&
+              BIO_write(bio, "", 1) == 1;
+
+    return ok && BIO_get_mem_data(bio, &text) > 0 ? text : NULL;
+}
+
+static bool seconds_of(const ASN1_TIME *time, int64_t *seconds)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0;
+    int rest = 0;
+    bool ok = epoch != NULL && ASN1_TIME_diff(&days, &rest, epoch, time);
+
+    *seconds = (int64_t)days * 86400 + rest;
+    ASN1_TIME_free(epoch);
+    return ok;
+}
+
+static char *serial_text(X509 *certificate)
+{
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *text = number != NULL ? BN_bn2hex(number) : NULL;
+
+    BN_free(number);
+    return text;
+}
+
+static bool visit_certificate(const material *m, X509 *certificate,
+                              bool (*visit)(void *owner, const docsis_certificate *c), void *owner)
+{
+    docsis_certificate c = {.signer = signer_of(m, certificate)};
+    BIO *subject = BIO_new(BIO_s_mem());
+    BIO *issuer = BIO_new(BIO_s_mem());
+    char *serial = serial_text(certificate);
+    unsigned char *der = NULL;
+    int length = i2d_X509(certificate, &der);
+    bool ok = subject != NULL && issuer != NULL && serial != NULL && length > 0;
+
+    if (ok) {
+        c.subject = name_text(subject, X509_get_subject_name(certificate));
+        c.issuer = name_text(issuer, X509_get_issuer_name(certificate));
+        c.serial = serial;
+        c.der = der;
+        c.der_length = (size_t)length;
+        ok = c.subject != NULL && c.issuer != NULL &&
+             seconds_of(X509_get0_notBefore(certificate), &c.valid_from) &&
+             seconds_of(X509_get0_notAfter(certificate), &c.valid_until) && visit(owner, &c);
+    }
+    BIO_free(subject);
+    BIO_free(issuer);
+    OPENSSL_free(serial);
+    OPENSSL_free(der);
+    return ok;
+}
+
+bool docsis_read_certificates(const uint8_t *bytes, size_t length,
+                              bool (*visit)(void *owner, const docsis_certificate *c),
+                              void *owner, docsis_error *error)
+{
+    material m;
+    bool ok = true;
+
+    if (!read_material(bytes, length, &m, error))
+        return false;
+    for (int i = 0; ok && i < sk_X509_num(m.certificates); i++)
+        ok = visit_certificate(&m, sk_X509_value(m.certificates, i), visit, owner);
+    done(&m);
+    return ok || docsis_error_set(error, DOCSIS_CRYPTO, 0, "could not read the certificates");
 }

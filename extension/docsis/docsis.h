@@ -526,6 +526,26 @@ typedef enum docsis_cvc_kind {
 bool docsis_put_cvc(const uint8_t *bytes, size_t length, docsis_cvc_kind kind, bool cosigner,
                     docsis_buffer *out, docsis_error *error);
 
+/* A certificate of what docsis_put_cvc reads. Texts are UTF-8; all is valid in the callback only. */
+typedef struct docsis_certificate {
+    const char *subject, *issuer, *serial; /* names as RFC 2253, the serial number in hex */
+    int64_t valid_from, valid_until;       /* seconds since 1970, UTC */
+    int signer;                            /* SECv3.1 14: 1 = the manufacturer's, 2 = the
+                                              co-signer's, 0 = of neither (an issuer) */
+    const uint8_t *der;
+    size_t der_length;
+} docsis_certificate;
+
+/*
+ * Calls visit for each certificate, in their order. Whose one is: in a signed code file by the
+ * order of its signers, the manufacturer first; elsewhere the one that issued none of the others is
+ * the manufacturer's. DOCSIS_MALFORMED: no certificates; visit returning false: DOCSIS_CRYPTO
+ * unless it has set an error of its own.
+ */
+bool docsis_read_certificates(const uint8_t *bytes, size_t length,
+                              bool (*visit)(void *owner, const docsis_certificate *c),
+                              void *owner, docsis_error *error);
+
 /* ---- OIDs --------------------------------------------------------------- */
 
 /*

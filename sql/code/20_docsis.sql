@@ -55,6 +55,12 @@ LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'docsi
 COMMENT ON FUNCTION docsis.cvc_chain(bytea, boolean) IS
 'A certificate and its issuers as the CVC chain of a manufacturer (TLV 81) or co-signer (82): a PKCS#7 SignedData that holds certificates only, in settings of 254 bytes each. certificates: two or more X.509 certificates in DER one behind the other, or a PKCS#7 SignedData. Source: MULPI Annex C.1.2.21, C.1.2.22. Errors: 22P03 no certificates in DER; 22023 a single one.';
 
+CREATE FUNCTION docsis.certificates(certificates bytea, OUT n int, OUT signer int, OUT subject text, OUT issuer text, OUT serial text,
+    OUT valid_from timestamptz, OUT valid_until timestamptz, OUT certificate bytea) RETURNS SETOF record
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 3 AS 'MODULE_PATHNAME', 'docsis_certificates';
+COMMENT ON FUNCTION docsis.certificates(bytea) IS
+'What the certificates of a code file say, one row each in their order: signer (1 the manufacturer''s, 2 the co-signer''s, null an issuer''s), names as in RFC 2253, serial number in hex, validity, and the certificate in DER. Input as of docsis.cvc. In a signed file the signatures tell whose is whose, elsewhere the one that issued none of the others is the manufacturer''s. Nothing is verified. Source: SECv3.1 section 14. Errors: 22P03 no certificate in DER.';
+
 CREATE FUNCTION docsis.tlvs(config docsis.config, OUT path text, OUT name text, OUT type text, OUT value text,
     OUT "offset" int, OUT length int, OUT depth int, OUT data bytea) RETURNS SETOF record
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 20 ROWS 60 AS 'MODULE_PATHNAME', 'docsis_tlvs';
