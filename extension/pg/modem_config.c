@@ -27,7 +27,9 @@ PG_FUNCTION_INFO_V1(nmsp_modem_config);
 
 /* The questions to the model: $1 is a key, $2 a modem's own access, where they matter. */
 typedef enum question {
-    ASK_SETTING, ASK_TEMPLATE, ASK_CLASS, ASK_SECRET, ASK_OPTIONS, ASK_DERIVED, ASK_SERVICE
+    ASK_SETTING, ASK_TEMPLATE, ASK_CLASS, ASK_SECRET, ASK_OPTIONS, ASK_DERIVED, ASK_SERVICE,
+    ASK_RELEASED, ASK_RELEASE, ASK_IMAGE,
+    WITH_IMAGE             /* none: a template's text with an image's statements */
 } question;
 
 #define ASK_COLUMNS 7
@@ -41,6 +43,9 @@ static const char *const question_sql[] = {
     [ASK_DERIVED] = "SELECT nullif(nmsp.is_service_derived(), false)",
     [ASK_SERVICE] = "SELECT internet_access, service_class_id, public_cpe, network_access, max_cpe, extra, derived "
                     "FROM nmsp.modem_service_values($1, $2)",
+    [ASK_RELEASED] = "SELECT 1 FROM nmsp.firmware_release LIMIT 1",
+    [ASK_RELEASE] = "SELECT r.image_id FROM nmsp.firmware_release r WHERE r.modem_id = $1",
+    [ASK_IMAGE] = "SELECT nmsp.image_statements($1)",
 };
 
 static SPIPlanPtr question_plan[lengthof(question_sql)];
@@ -49,6 +54,7 @@ typedef struct answer {
     question kind;     /* key, with id; no padding may differ */
     int32 unused;
     int64 id;
+    int64 image_id;    /* of WITH_IMAGE, else 0 */
     Datum values[2];
     bool nulls[2];
 } answer;
@@ -73,6 +79,12 @@ typedef struct config_input {
     bool network_access_known; /* network_access and max_cpe are not for gather() to fill in */
     Jsonb *options;
 } config_input;
+
+static bytes
+text_bytes(Datum value)
+{
+    return (bytes){VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value))};
+}
 
 /* ---- asking the model ---------------------------------------------------- */
 
@@ -163,6 +175,44 @@ answer_of(config_cache *cache, question kind, int64 id)
         *found = key;
     }
     return found;
+}
+
+/*
+ * The text of a template, followed by the statements of the image that a modem is to load, if any.
+ * Once joined it is one text for all modems of both, so they share what is compiled of it.
+ */
+static bytes
+with_firmware(config_cache *cache, int64 modem_id, int64 template_id, bytes source)
+{
+    answer key = {.kind = WITH_IMAGE, .id = template_id, .nulls = {false, true}};
+    Datum image;
+    bool null;
+    const answer *statements;
+    answer *found;
+
+    if (answer_of(cache, ASK_RELEASED, 0)->nulls[0])
+        return source;
+    ask(ASK_RELEASE, modem_id, false, CurrentMemoryContext, 1, &image, &null);
+    if (null)
+        return source;
+    statements = answer_of(cache, ASK_IMAGE, DatumGetInt64(image));
+    if (statements->nulls[0])
+        return source;
+    key.image_id = DatumGetInt64(image);
+    found = hash_search(cache->answers, &key, HASH_FIND, NULL);
+    if (found == NULL) {
+        bytes tail = text_bytes(statements->values[0]);
+        text *joined = MemoryContextAlloc(cache->context, VARHDRSZ + source.length + 1 + tail.length);
+
+        SET_VARSIZE(joined, VARHDRSZ + source.length + 1 + tail.length);
+        memcpy(VARDATA(joined), source.data, source.length);
+        VARDATA(joined)[source.length] = '\n';
+        memcpy(VARDATA(joined) + source.length + 1, tail.data, tail.length);
+        key.values[0] = PointerGetDatum(joined);
+        found = hash_search(cache->answers, &key, HASH_ENTER, NULL);
+        *found = key;
+    }
+    return text_bytes(found->values[0]);
 }
 
 /* The modem's options: read only when a template asks for one, and not kept. */
@@ -256,12 +306,6 @@ int8_column(config_input *input, int attribute, bool *null)
                                       null));
 }
 
-static bytes
-text_bytes(Datum value)
-{
-    return (bytes){VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value))};
-}
-
 /*
  * What contracts, blocks and MTAs make of the modem takes the place of its own columns, so that
  * placeholders read it too. Network access and MaxCPE follow from both.
@@ -316,7 +360,7 @@ gather(config_input *input)
     setting = answer_of(cache, ASK_SETTING, 0);
     if (template->nulls[0] || setting->nulls[0])
         return false;
-    render->source = text_bytes(template->values[0]);
+    render->source = with_firmware(cache, input->modem_id, key, text_bytes(template->values[0]));
     render->name = text_bytes(template->values[1]);
     render->setting = DatumGetJsonbP(setting->values[0]);
     if (!input->network_access_known)

@@ -182,6 +182,9 @@ AS $fn$
 DECLARE
     changed int;
 BEGIN
+    IF EXISTS (SELECT FROM nmsp.edge) THEN
+        RETURN 0; -- the centre does it
+    END IF;
     WITH due AS MATERIALIZED (
         SELECT t.modem_id, t.image_id FROM nmsp.firmware_target t
          WHERE (modem_ids IS NULL OR t.modem_id = ANY (modem_ids))

@@ -21,6 +21,7 @@ DECLARE
         WHEN 'contract' THEN 'SELECT DISTINCT x.modem_id AS id FROM nmsp.contract_modem x WHERE x.contract_id = ANY ($1)'
         WHEN 'mta' THEN 'SELECT DISTINCT t.modem_id AS id FROM nmsp.mta t WHERE t.id = ANY ($1)'
         WHEN 'template' THEN 'SELECT m.id FROM nmsp.modem m WHERE m.template_id ' || below
+        WHEN 'firmware_image' THEN 'SELECT r.modem_id AS id FROM nmsp.firmware_release r WHERE r.image_id = ANY ($1)'
         WHEN 'all' THEN 'SELECT m.id FROM nmsp.modem m' END;
     mtas CONSTANT text := CASE cause
         WHEN 'mta' THEN 'SELECT unnest($1) AS id'
@@ -79,7 +80,9 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('tftpd', 'nmsp.phone_number_secret', NULL, '{"phone_number": "phone_number_id"}'),
     ('tftpd', 'nmsp.dial_plan', '{digit_map}', '{"dial_plan": "id"}'),
     ('tftpd', 'nmsp.voice_setting', '{hash,provisioning,kerberos_realm,provisioning_host,mta_domain,sip_registrar,sip_proxy,sip_domain,call_agent,trunk_prefix,international_prefix}', '{"voice_setting": "id"}'),
-    ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient,time_zone}', NULL),
+    ('tftpd', 'nmsp.firmware_release', '{image_id}', '{"modem": "modem_id"}'),
+    ('tftpd', 'nmsp.firmware_image', '{file_name,cvc,cvc_chain,cosigner_cvc}', '{"firmware_image": "id"}'),
+    ('tftpd', 'nmsp.setting', '{provisioning_server,domain_name,default_lease_time,max_lease_time,max_cpe,ds_rate_coefficient,us_rate_coefficient,time_zone,firmware_server}', NULL),
     ('tftpd', 'nmsp.setting_secret', NULL, NULL),
     ('tftpd', 'nmsp.mib_object', '{name,module,oid,type,ranges,enums,index_columns,index_implied}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;

@@ -164,7 +164,25 @@ BEGIN ATOMIC
            SELECT CASE WHEN s.download_origin AND b.config IS NOT NULL
                        THEN docsis.seal(docsis.with_download(b.config, at, q.source), nmsp.shared_secret(g.netgw_id), pg_catalog.family(q.source) = 6)
                        ELSE b.config END::bytea AS content OFFSET 0) t
-     WHERE NOT starts_with(ltrim(q.path, '/'), 'mta/')
+     WHERE NOT starts_with(ltrim(q.path, '/'), 'mta/') AND NOT starts_with(ltrim(q.path, '/'), 'fw/')
+     UNION ALL
+    -- a file of the agent's own folder: content is its size and name
+    SELECT q.n, CASE WHEN i.id IS NULL THEN 'unknown' WHEN w.problem IS NOT NULL THEN 'refused' ELSE 'file' END,
+           CASE WHEN w.problem IS NULL THEN convert_to(i.size || ' fw/' || i.file_name, 'UTF8') END,
+           CASE WHEN i.id IS NOT NULL THEN coalesce(w.problem, CASE WHEN p.id IS NULL THEN 'unknown source' END) END,
+           m.id, p.netgw_id, i.sha256, i.sha256
+      FROM unnest(path, source) WITH ORDINALITY q(path, source, n)
+     CROSS JOIN nmsp.setting s
+      LEFT JOIN nmsp.firmware_image i ON 'fw/' || i.file_name = ltrim(q.path, '/')
+      LEFT JOIN nmsp.pool p ON p.network >>= q.source
+      LEFT JOIN LATERAL (
+           SELECT m.id FROM nmsp.modem m WHERE pg_catalog.family(q.source) = 4 AND m.address = q.source
+           UNION ALL
+           SELECT m.id FROM nmsp.modem m WHERE pg_catalog.family(q.source) = 6 AND m.address6 = q.source) m ON true
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN s.download_check <> 'off' AND p.purpose <> 'cm' THEN format('the address lies in pool %s (%s)', p.network, p.purpose)
+                       WHEN s.download_check = 'strict' AND p.id IS NULL THEN 'the address lies in no pool' END AS problem) w
+     WHERE starts_with(ltrim(q.path, '/'), 'fw/')
      UNION ALL
     SELECT q.n, d.verdict, d.content, d.note, NULL, d.netgw_id, d.config_sha256, d.config_sha256
       FROM unnest(path, source) WITH ORDINALITY q(path, source, n) CROSS JOIN LATERAL nmsp.mta_download(q.path, q.source, at) d
@@ -183,7 +201,7 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION nmsp.download(text, inet, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.download(text, inet, timestamptz) IS
-'The file of this name, a modem''s or an MTA''s, for this source at this moment; a modem''s is sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file) or refused; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config and nmsp.mta_config.';
+'The file of this name, a modem''s or an MTA''s, for this source at this moment; a modem''s is sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file), refused, or file: a firmware image fw/<name>, which lies in the agent''s download_folder; content is then its size and name there; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config and nmsp.mta_config.';
 
 CREATE OR REPLACE FUNCTION nmsp.download_batch(path text[], source inet[], at timestamptz,
     OUT n int, OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea,
@@ -234,9 +252,9 @@ BEGIN ATOMIC
     SELECT agent, r.* FROM unnest(at, source, path, result, modem_id, netgw_id, note, bytes, duration_ms, sha256, config_sha256) r;
     INSERT INTO nmsp.modem_download AS d (modem_id, at, netgw_id, source, note, sha256, config_sha256)
     SELECT DISTINCT ON (r.modem_id) r.modem_id, r.at, r.netgw_id, r.source, r.note, r.sha256, r.config_sha256
-      FROM unnest(at, source, result, modem_id, netgw_id, note, sha256, config_sha256)
-           r(at, source, result, modem_id, netgw_id, note, sha256, config_sha256)
-     WHERE r.result IN ('served', 'unconfirmed') AND EXISTS (SELECT FROM nmsp.modem m WHERE m.id = r.modem_id)
+      FROM unnest(at, source, path, result, modem_id, netgw_id, note, sha256, config_sha256)
+           r(at, source, path, result, modem_id, netgw_id, note, sha256, config_sha256)
+     WHERE r.result IN ('served', 'unconfirmed') AND r.path !~ '^/?fw/' AND EXISTS (SELECT FROM nmsp.modem m WHERE m.id = r.modem_id)
      ORDER BY r.modem_id, r.at DESC
     ON CONFLICT ON CONSTRAINT modem_download_pkey DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
         sha256 = excluded.sha256, config_sha256 = excluded.config_sha256

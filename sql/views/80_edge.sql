@@ -177,7 +177,7 @@ BEGIN
                   AND d.source = NEW.source AND d.path = NEW.path AND d.result = NEW.result) THEN
         RETURN NULL;
     END IF;
-    IF NEW.result NOT IN ('served', 'unconfirmed') OR NEW.sha256 IS NULL OR NEW.config_sha256 IS NULL THEN
+    IF NEW.result NOT IN ('served', 'unconfirmed') OR NEW.path ~ '^/?fw/' OR NEW.sha256 IS NULL OR NEW.config_sha256 IS NULL THEN
         RETURN NEW;
     END IF;
     UPDATE nmsp.modem_download d SET at = NEW.at, netgw_id = NEW.netgw_id, source = NEW.source, note = NEW.note, sha256 = NEW.sha256, config_sha256 = NEW.config_sha256

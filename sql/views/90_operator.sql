@@ -13,7 +13,7 @@ DECLARE
     relation record;
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'phone_number_secret', 'radcheck', 'nas'];
     writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object', 'netgw_format', 'customer', 'contract', 'entitlement', 'contract_modem', 'service_block',
-                                      'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'carrier_code', 'ekp_code', 'trc_class'];
+                                      'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'firmware_image', 'firmware_rule', 'firmware_campaign', 'carrier_code', 'ekp_code', 'trc_class'];
 BEGIN
     IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius', 'edge') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
@@ -63,6 +63,9 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint), nmsp.load_templates(text, boolean),
             nmsp.preview(text, int), nmsp.preview_rows(regclass, jsonb, int), nmsp.previewed_device(), nmsp_kea.time_offset(text),
             nmsp_kea.address_list(inet[], int), nmsp.address_list(inet[], int) TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_version(macaddr, text, text, text, timestamptz, text, text),
+            nmsp.report_versions(macaddr[], text[], text[], text[], timestamptz[], text[], text[]), nmsp.start_campaign(bigint, timestamptz), nmsp.pause_campaign(bigint, text),
+            nmsp.abort_campaign(bigint, text), nmsp.resume_campaign(bigint, boolean, timestamptz), nmsp.advance_campaigns(timestamptz) TO %s', grantee);
         -- Who sets a password need not see those that are set.
         EXECUTE format('GRANT SELECT (ppp_account_id), INSERT, UPDATE (password), DELETE ON nmsp.ppp_account_secret TO %s', grantee);
         EXECUTE format('GRANT SELECT (phone_number_id), INSERT, UPDATE (password), DELETE ON nmsp.phone_number_secret TO %s', grantee);

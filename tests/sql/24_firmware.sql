@@ -63,6 +63,14 @@ SELECT is((SELECT docsis.parse(convert_to('Main { ' || nmsp.firmware_statements(
 SELECT is((SELECT docsis.parse(convert_to('Main { ' || nmsp.firmware_statements(:m11) || ' }', 'UTF8')) OPERATOR(docsis.->>) '21'), '172.20.0.1', 'TLV 21 the server');
 SELECT is(nmsp.joined_tlvs(docsis.cvc(pg_temp.pki('one'))), (SELECT string_agg(data, '\x'::bytea ORDER BY "offset")
     FROM docsis.tlvs(docsis.parse(convert_to('Main { ' || nmsp.firmware_statements(:m11) || ' }', 'UTF8'))) WHERE path = '32'), 'TLV 32 is the certificate');
+SELECT is((SELECT string_agg(DISTINCT c.path, ' ') FROM docsis.tlvs(nmsp.modem_config(:m11)) c WHERE c.path IN ('9', '21', '32', '33')), '21 32 33 9',
+    'its configfile has them');
+SELECT is_empty('SELECT t FROM nmsp.modem m, docsis.tlvs(nmsp.modem_config(m)) t WHERE t.path IN (''9'', ''21'', ''32'') AND m.mac <> ''02:00:00:00:00:11''', 'nobody else''s has');
+SELECT is((SELECT format('%s %s %s %s', verdict, convert_from(content, 'UTF8'), note, netgw_id) FROM nmsp.download('fw/tm.bin', '10.1.0.77', now())),
+    (SELECT format('file %s fw/tm.bin  %s', size, :g1) FROM nmsp.firmware_image WHERE file_name = 'tm.bin'), 'the image may be had from a modem''s address');
+SELECT is((nmsp.download('/fw/nothing.bin', '10.1.0.77', now())).verdict, 'unknown', 'a file that is no image may not');
+INSERT INTO nmsp.pool (netgw_id, purpose, network) VALUES (:g1, 'cpe_public', '198.51.100.0/24');
+SELECT is((SELECT verdict || ': ' || note FROM nmsp.download('fw/tm.bin', '198.51.100.7', now())), 'refused: the address lies in pool 198.51.100.0/24 (cpe_public)', 'nor from a CPE''s');
 SELECT is(nmsp.report_version('02:00:00:00:00:11', '9.0', NULL, 'TM9999', '2026-01-01 13:00+00'), true, 'it turns out to be another model');
 SELECT is_empty('SELECT FROM nmsp.firmware_release', 'and is told nothing: the image is not for it');
 SELECT nmsp.report_version('02:00:00:00:00:11', '9.0', NULL, 'TM1602', '2026-01-01 13:00+00');

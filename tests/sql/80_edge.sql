@@ -66,7 +66,7 @@ SET client_min_messages TO error; -- this server need not have wal_level = logic
 SELECT nmsp_feed.create_publication() AS n \gset
 SELECT is((SELECT count(*)::int FROM published WHERE pubname = 'nmsp_edge'), :n, 'a publication is made');
 SELECT set_eq($$SELECT name FROM published WHERE pubname = 'nmsp_edge'$$, $$SELECT relation::text FROM nmsp_feed.edge_relation WHERE way = 'to edges' AND NOT radius$$, 'with what edges read');
-SELECT is_empty($$SELECT name FROM published WHERE name ~ '^nmsp_feed\.' OR name ~ 'download|secret_|account_secret|lease|session'$$, 'changes, targets, manifests, downloads and passwords of subscribers are not among it');
+SELECT is_empty($$SELECT name FROM published WHERE name ~ '^nmsp_feed\.' OR name ~ 'download|secret_|account_secret|\.lease|session'$$, 'changes, targets, manifests, downloads and passwords of subscribers are not among it');
 SELECT is((SELECT pubtruncate AND pubdelete AND pubupdate AND pubinsert FROM pg_publication WHERE pubname = 'nmsp_edge'), true, 'all that happens is published');
 SELECT is(nmsp_feed.create_publication(radius => true) - nmsp_feed.create_publication('other'), 3, 'FreeRADIUS needs three tables more');
 SELECT set_has($$SELECT name FROM published WHERE pubname = 'nmsp_edge'$$, $$VALUES ('nmsp.ppp_account_secret'), ('nmsp_radius.setting'), ('nmsp_radius.attribute')$$, 'these');
