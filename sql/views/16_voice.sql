@@ -193,7 +193,7 @@ BEGIN ATOMIC
       FROM nmsp.phone_number n WHERE NOT upper_inf(n.validity) AND upper(n.validity) > after AND upper(n.validity) <= upto;
 END;
 COMMENT ON FUNCTION nmsp.phone_number_boundary(timestamptz, timestamptz) IS
-'The moments later than after, not later than upto, at which phone numbers begin or end: at, cause and id as in nmsp_feed.change, feeds (null: all that know the cause), note.';
+'Source of nmsp_feed.boundary: which phone numbers begin or end later than after, not later than upto.';
 
 CREATE OR REPLACE VIEW nmsp.phone_line AS
 SELECT n.id AS phone_number_id, n.number, n.mta_id, n.port, t.mac AS mta_mac, t.modem_id,

@@ -67,3 +67,6 @@ COMMENT ON VIEW nmsp.mta_file IS 'Every MTA''s file as it is due now; computed, 
 COMMENT ON COLUMN nmsp.mta_file.mta_id IS 'The MTA.';
 COMMENT ON COLUMN nmsp.mta_file.path IS 'Name under the TFTP root, as DHCP announces it.';
 COMMENT ON COLUMN nmsp.mta_file.config IS 'The file; see nmsp.mta_config.';
+
+INSERT INTO nmsp_feed.boundary_source (name, source_function) VALUES ('voice', 'nmsp.phone_number_boundary')
+ON CONFLICT (name) DO UPDATE SET source_function = excluded.source_function;

@@ -55,7 +55,7 @@ BEGIN
      GROUP BY g.feed, g.cause, g.part;
     IF FOUND THEN
         UPDATE nmsp_feed.clock c SET last_at = now;
-        RETURN 0;
+        RETURN 1; -- the statement that calls does not see it yet
     ELSIF last < now - interval '1 day' OR last > now THEN
         UPDATE nmsp_feed.clock c SET last_at = now; -- so that there is never much to look through
     END IF;
@@ -66,4 +66,4 @@ END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp_feed.pass_time(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.pass_time(timestamptz) IS
-    'For the feeder: records the moments that have come since the last call as changes, once, however long ago that was. Returns the milliseconds after which to call again, 0 when something was recorded';
+    'For the feeder: records the moments that have come since the last call as changes, once, however long ago that was. Returns the milliseconds after which to call again';

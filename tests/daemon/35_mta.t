@@ -141,6 +141,26 @@ def numbers(t, bed):
            f"{max(times):.0f} ms of {ROUNDS}")
 
 
+def by_themselves(t, bed):
+    """One number leaves the port and another comes; nobody does anything at that moment."""
+    first = f"WHERE number = '+49372555001' AND mta_id = {bed.embedded}"
+    bed.sql("BEGIN; CREATE TEMP TABLE moment AS SELECT clock_timestamp() + interval '1500 ms' AS at;"
+            f"UPDATE nmsp.phone_number SET validity = tstzrange(NULL, (SELECT at FROM moment)) {first};"
+            "INSERT INTO nmsp.phone_number (number, mta_id, port, username, validity) SELECT "
+            f"'+49372555007', {bed.embedded}, 0, 'seventh', tstzrange(at, NULL) FROM moment; COMMIT")
+    moment = float(bed.value("SELECT extract(epoch FROM lower(validity)) FROM nmsp.phone_number "
+                             "WHERE number = '+49372555007'"))
+    before = bed.fetch(EMBEDDED)
+    t.ok(time.time() < moment and b"+49372555001" in before, "before the moment: the old number")
+    wait_until(lambda: bed.fetch(EMBEDDED), lambda data: b"+49372555007" in data, 10, "the new number",
+               interval=0)
+    t.diag(f"moment of a number -> served: {(time.time() - moment) * 1000:.0f} ms")
+    t.is_(objects(bed.mta(EMBEDDED, TALKER, "eu").boot()).get(CONTACT), b"+49372555007 seventh",
+          "after it the new one, by itself")
+    bed.change("DELETE FROM nmsp.phone_number WHERE number = '+49372555007';"
+               f"UPDATE nmsp.phone_number SET validity = '[,)' {first}")
+
+
 def settings(t, bed):
     def answer():
         return bed.mta(EMBEDDED, TALKER).boot().options.get("cablelabs")
@@ -171,7 +191,8 @@ def deleted(t, bed):
           "a new one takes its number over")
 
 
-def served(t, bed, name, parts=(modems, options, hashes, numbers, settings, deleted)):
+def served(t, bed, name, parts=(modems, options, hashes, numbers, by_themselves, settings,
+                               deleted)):
     for part in parts:
         t.diag(f"{name}: {part.__name__}")
         part(t, bed)

@@ -80,7 +80,7 @@ SELECT nmsp_feed.pass_time();
 SELECT is((SELECT count(*) FROM nmsp_feed.change), 0::bigint, 'nothing is due now');
 SELECT is(nmsp_feed.pass_time(nmsp.midnight(nmsp.day(now()) + 3) - interval '2 s'), 2000::bigint, 'two seconds before');
 SELECT is((SELECT count(*) FROM nmsp_feed.change WHERE cause = 'contract'), 0::bigint, 'nothing yet');
-SELECT is(nmsp_feed.pass_time(nmsp.midnight(nmsp.day(now()) + 3)), 0::bigint, 'the moment');
+SELECT is(nmsp_feed.pass_time(nmsp.midnight(nmsp.day(now()) + 3)), 1::bigint, 'the moment');
 SELECT results_eq($$SELECT feed, cause, ids FROM nmsp_feed.change WHERE cause = 'contract' ORDER BY feed COLLATE "C"$$, format($$VALUES ('dhcpd', 'contract', '{%s}'::bigint[]), ('tftpd', 'contract', '{%1$s}')$$, :c1), 'it is recorded');
 SELECT nmsp_feed.pass_time(nmsp.midnight(nmsp.day(now()) + 3) + interval '1 h');
 SELECT is((SELECT count(*) FROM nmsp_feed.change WHERE cause = 'contract'), 2::bigint, 'once');
