@@ -290,6 +290,32 @@ def trouble(t, bed):
     bed.same(t, "with that row gone it goes on by itself")
 
 
+def schema_changes(t, bed):
+    """A column and a table of the operator's own."""
+    bed.centre.psql("ALTER TABLE nmsp.modem ADD floor int; UPDATE nmsp.modem SET floor = 3; " +
+                    bed.place(ONE, "on the third floor"))
+    bed.edge.wait_for(f"SELECT state || message {SUBSCRIPTION}",
+                      lambda text: "error" in text and "errors so far" in text, 20)
+    bed.edge.psql("ALTER TABLE nmsp.modem ADD floor int")
+    wait_until(lambda: bed.served(ONE), lambda got: got == ["on the third floor"], 20, "served")
+    bed.same(t, "a column that only the centre has stops the subscription until the edge has it")
+    for db in (bed.edge, bed.centre):
+        db.psql("CREATE TABLE public.label (id bigint PRIMARY KEY, text text); "
+                f"INSERT INTO public.label VALUES (1, 'of the {'edge' if db is bed.edge else 'centre'}'); "
+                "INSERT INTO nmsp_feed.dependency (feed, relation) VALUES ('tftpd', 'public.label'); "
+                "DO 'BEGIN PERFORM nmsp_feed.install_triggers(); PERFORM nmsp.migrate(); END'; "
+                "CALL nmsp.grant_to('edge', 'edge')")
+    t.is_(bed.edge.value("SELECT message FROM nmsp.health() WHERE component LIKE 'edge%'"),
+          "these tables do not come from the centre: public.label",
+          "a table that a feed depends on is published; health at the edge misses it")
+    bed.edge.psql("ALTER SUBSCRIPTION nmsp_north REFRESH PUBLICATION")
+    bed.isp.copied()
+    bed.centre.psql("INSERT INTO public.label VALUES (2, 'new')")
+    bed.edge.wait_for("SELECT string_agg(text, ', ' ORDER BY id) FROM public.label",
+                      "of the centre, new", 10)
+    t.is_(bed.health(bed.edge, "edge%"), [], "and then it comes, over what was there")
+
+
 def many(t, bed):
     """A large transaction."""
     bed.centre.psql("INSERT INTO nmsp.modem (mac, netgw_id, template_id) "
@@ -424,8 +450,8 @@ def story(t, stack):
     tap.require(None if daemons.DHCPD else "no dhcpd with LDAP (isc-dhcp-server-ldap)")
     bed = Bed(stack)
     stack.callback(lambda: t.diag(bed.isp.trouble()) if t.failed or sys.exc_info()[0] else None)
-    for part in (first_copy, live, centre_away, edge_away, trouble, many, too_long_away,
-                 filtered, centre_restored, promoted):
+    for part in (first_copy, live, centre_away, edge_away, trouble, schema_changes, many,
+                 too_long_away, filtered, centre_restored, promoted):
         begin = time.monotonic()
         part(t, bed)
         t.diag(f"{part.__name__}: {time.monotonic() - begin:.1f} s")
