@@ -300,9 +300,10 @@ def schema_changes(t, bed):
     wait_until(lambda: bed.served(ONE), lambda got: got == ["on the third floor"], 20, "served")
     bed.same(t, "a column that only the centre has stops the subscription until the edge has it")
     for db in (bed.edge, bed.centre):
+        name = "edge" if db is bed.edge else "centre"
         db.psql("CREATE TABLE public.label (id bigint PRIMARY KEY, text text); "
-                f"INSERT INTO public.label VALUES (1, 'of the {'edge' if db is bed.edge else 'centre'}'); "
-                "INSERT INTO nmsp_feed.dependency (feed, relation) VALUES ('tftpd', 'public.label'); "
+                f"INSERT INTO public.label VALUES (1, 'of the {name}'); INSERT INTO "
+                "nmsp_feed.dependency (feed, relation) VALUES ('tftpd', 'public.label'); "
                 "DO 'BEGIN PERFORM nmsp_feed.install_triggers(); PERFORM nmsp.migrate(); END'; "
                 "CALL nmsp.grant_to('edge', 'edge')")
     t.is_(bed.edge.value("SELECT message FROM nmsp.health() WHERE component LIKE 'edge%'"),
@@ -314,6 +315,12 @@ def schema_changes(t, bed):
     bed.edge.wait_for("SELECT string_agg(text, ', ' ORDER BY id) FROM public.label",
                       "of the centre, new", 10)
     t.is_(bed.health(bed.edge, "edge%"), [], "and then it comes, over what was there")
+    for db in (bed.centre, bed.edge):
+        db.psql("DELETE FROM nmsp_feed.dependency WHERE relation = 'public.label'; "
+                "DO 'BEGIN PERFORM nmsp_feed.install_triggers(); PERFORM nmsp.migrate(); END'; "
+                "DROP TABLE public.label; ALTER TABLE nmsp.modem DROP floor")
+    bed.edge.psql("ALTER SUBSCRIPTION nmsp_north REFRESH PUBLICATION")
+    bed.same(t, "column and table are gone again")
 
 
 def many(t, bed):
