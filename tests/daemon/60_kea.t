@@ -200,7 +200,7 @@ def changes(t, bed):
            f"p99 {percentile(times, .99):.1f} ms")
     mac = "02:00:00:98:00:01"
     row_id = bed.isp.add_modem(mac, bed.cmts["cmts-1"], template_id=bed.base)
-    t.is_(bed.isp.device(mac).client.acquire().file, f"cm/cm-{row_id}.cfg", "a new modem is served")
+    t.is_(bed.isp.device(mac).client.acquire().file, f"cm/{int(row_id) // 1000}/cm-{row_id}.cfg", "a new modem is served")
     bed.session.run(f"DELETE FROM nmsp.modem WHERE id = {row_id}")
     silent(t, bed.isp.device(mac), "a deleted one is not")
 

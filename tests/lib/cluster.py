@@ -69,8 +69,9 @@ def literal(value):
 class Cluster:
     """One PostgreSQL server. settings: dict for postgresql.conf, over TEST_SETTINGS."""
 
-    def __init__(self, settings=None, bindir=None, folder=None):
+    def __init__(self, settings=None, bindir=None, folder=None, environment=None):
         self.bindir = bindir or bin_folder()
+        self.environment = {**os.environ, **(environment or {})}  # of the server
         self.owner = "postgres" if os.geteuid() == 0 else None
         self.folder = folder or tempfile.mkdtemp(prefix="nmsp-pg-")
         os.chmod(self.folder, 0o755)
@@ -92,10 +93,10 @@ class Cluster:
         argv = [str(word) for word in argv]
         return ["runuser", "-u", self.owner, "--", *argv] if self.owner else argv
 
-    def _server_tool(self, name, *words, check=True):
+    def _server_tool(self, name, *words, check=True, env=None):
         done = subprocess.run(self._as_owner([os.path.join(self.bindir, name), *words]),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, cwd="/")
+                              stderr=subprocess.STDOUT, text=True, cwd="/", env=env)
         if check and done.returncode != 0:
             raise RuntimeError(f"{name} {' '.join(map(str, words))}: {done.stdout}\n"
                                f"{self.log_tail()}")
@@ -120,7 +121,8 @@ class Cluster:
 
     def start(self):
         """Starts the server and waits until it accepts connections; returns self."""
-        self._server_tool("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", 60, "start")
+        self._server_tool("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", 60, "start",
+                          env=self.environment)
         return self
 
     def stop(self, mode="fast"):
