@@ -177,7 +177,19 @@ BEGIN
                   AND d.source = NEW.source AND d.path = NEW.path AND d.result = NEW.result) THEN
         RETURN NULL;
     END IF;
-    IF NEW.result NOT IN ('served', 'unconfirmed') OR NEW.path ~ '^/?fw/' OR NEW.sha256 IS NULL OR NEW.config_sha256 IS NULL THEN
+    IF NEW.result NOT IN ('served', 'unconfirmed') OR NEW.path ~ '^/?fw/' OR NEW.sha256 IS NULL THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.path ~ '^/?mta/' THEN
+        INSERT INTO nmsp.mta_download AS d (mta_id, at, netgw_id, source, note, sha256)
+        SELECT t.id, NEW.at, NEW.netgw_id, NEW.source, NEW.note, NEW.sha256
+          FROM nmsp.mta t WHERE t.id = (nmsp.path_mta(NEW.path)).id FOR KEY SHARE
+            ON CONFLICT (mta_id) DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
+                sha256 = excluded.sha256
+         WHERE d.at < excluded.at;
+        RETURN NEW;
+    END IF;
+    IF NEW.config_sha256 IS NULL THEN
         RETURN NEW;
     END IF;
     UPDATE nmsp.modem_download d SET at = NEW.at, netgw_id = NEW.netgw_id, source = NEW.source, note = NEW.note, sha256 = NEW.sha256, config_sha256 = NEW.config_sha256

@@ -154,6 +154,14 @@ SET session_replication_role TO replica;
 SELECT pg_temp.arrive('2026-11-24 10:00Z', :m), pg_temp.arrive('2026-11-24 10:00Z', :m), pg_temp.arrive('2026-11-24 09:00Z', :m), pg_temp.arrive('2026-11-24 11:00Z', :m, 'refused'),
        pg_temp.arrive('2026-11-24 12:00Z', :m + 77), pg_temp.arrive('2026-11-24 12:00Z', NULL, 'unknown'), pg_temp.arrive('2026-11-24 12:00Z', NULL, 'unknown'), pg_temp.arrive('2030-01-01 12:00Z', :m, 'failed');
 RESET session_replication_role;
+SET session_replication_role TO replica;
+INSERT INTO nmsp.mta (mac, modem_id, template_id) VALUES ('02:00:00:00:0a:01', :m, :t);
+INSERT INTO nmsp.download (at, agent, source, path, result, sha256)
+SELECT d.at, 'north', '10.1.0.9', d.path, 'served', '\x03' FROM nmsp.mta a,
+       LATERAL (VALUES ('2026-11-24 09:00Z'::timestamptz, nmsp.mta_path(a.id, NULL)), ('2026-11-24 08:00Z', nmsp.mta_path(a.id, NULL)), ('2026-11-24 09:00Z', 'mta/mta-9999.cfg')) d(at, path);
+RESET session_replication_role;
+SELECT results_eq('SELECT d.at, d.sha256 FROM nmsp.mta_download d', $$VALUES ('2026-11-24 09:00Z'::timestamptz, '\x03'::bytea)$$, 'the last download of an MTA is known');
+DELETE FROM nmsp.download WHERE path ~ '^mta/';
 SELECT is((SELECT count(*)::int FROM nmsp.download), 6, 'downloads of edges are taken, each once, in whatever partition');
 SELECT results_eq('SELECT modem_id, at FROM nmsp.modem_download', format('VALUES (%s::bigint, timestamptz ''2026-11-24 10:00Z'')', :m), 'the last complete one of a modem is known; a modem that is gone has none');
 SELECT is_empty($$SELECT i.inhrelid::regclass FROM pg_inherits i WHERE i.inhparent = 'nmsp.download'::regclass
