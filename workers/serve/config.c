@@ -41,6 +41,7 @@ static const setting settings[] = {
     {"download_windowsize", NUMBER, AT(download_windowsize), 1, 64},
     {"download_timeout_ms", NUMBER, AT(download_timeout_ms), 100, 60000},
     {"download_tries", NUMBER, AT(download_tries), 1, 20},
+    {"download_folder", TEXT, AT(download_folder), ROOM(download_folder)},
     {"time_listen", LISTEN, AT(time_listen), 0, 0},
     {"lookup_listen", LISTEN, AT(lookup_listen), 0, 0},
     {"lookup_base", TEXT, AT(lookup_base), ROOM(lookup_base)},

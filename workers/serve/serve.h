@@ -53,6 +53,7 @@ typedef struct config {
     long download_rate, download_burst;         /* requests per second and source; 0: no limit */
     long download_blksize, download_windowsize; /* largest that is granted */
     long download_timeout_ms, download_tries;
+    char download_folder[CONFIG_TEXT_MAX]; /* of firmware images; "" = none */
     listen_list time_listen;
     listen_list lookup_listen;
     char lookup_base[128]; /* base DN */
@@ -171,6 +172,19 @@ const char *answer_value(const answer *a, int row, int column, size_t *len);
 bool database_up(const database *d);
 /* Waits up to ms until what was asked is answered: for the end. */
 void database_drain(database *d, long ms);
+
+/* ---- folder.c */
+
+typedef struct shared_file shared_file;
+
+/* Opens a file below root (links and ".." that lead out of it do not count), which must have this
+ * size. NULL with the reason. */
+shared_file *folder_open(const char *root, const char *name, int64_t size, char *why,
+                         size_t why_size);
+/* Reads len bytes from offset `at`; returns 0, or -1 when they are not there. */
+int folder_read(const shared_file *f, uint8_t *to, size_t len, uint64_t at);
+/* Gives it back; NULL is allowed. */
+void folder_close(shared_file *f);
 
 /* ---- services */
 

@@ -27,6 +27,7 @@
 #include <time.h>
 
 #define HASH_SIZE 8192
+#define BLOCK_MAX 65464 /* RFC 2348 */
 #define SOCKETS_MAX 512
 #define BACK_OFF_MAX_MS 8000
 #define OFFER_MAX_MS                                                                               \
@@ -49,7 +50,8 @@ struct transfer {
     int socket;     /* of the pool */
     tftp_request request;
     tftp_grant grant;
-    uint8_t *content;
+    uint8_t *content;  /* or: */
+    shared_file *file;
     size_t len;
     uint32_t blksize, window;
     uint64_t blocks; /* in the file */
@@ -159,7 +161,9 @@ free_transfer(download_service *s, transfer *t)
     if (t->older != NULL)
         t->older->newer = t->newer;
     free(t->content);
+    folder_close(t->file);
     t->content = NULL;
+    t->file = NULL;
     t->state = FREE;
     t->next = s->free;
     s->free = t;
@@ -181,8 +185,13 @@ send_block(download_service *s, const transfer *t, uint64_t block)
     uint8_t header[4];
     size_t at = (size_t)(block - 1) * t->blksize;
     size_t len = t->len - at < t->blksize ? t->len - at : t->blksize;
-    struct iovec parts[2] = {{header, sizeof(header)}, {t->content + at, len}};
+    uint8_t piece[BLOCK_MAX];
+    struct iovec parts[2] = {{header, sizeof(header)},
+                             {t->file != NULL ? piece : t->content + at, len}};
 
+    /* What cannot be read is not sent: the client asks again, and gives up in the end. */
+    if (t->file != NULL && folder_read(t->file, piece, len, at) != 0)
+        return;
     tftp_write_data_header(header, (uint16_t)block);
     socket_send(s->pool[t->socket].fd, &t->route, parts, 2);
 }
@@ -230,7 +239,7 @@ static void
 finish(download_service *s, transfer *t, const char *result)
 {
     t->row.result = result;
-    t->row.bytes = t->content ? (long)t->len : -1;
+    t->row.bytes = t->content || t->file ? (long)t->len : -1;
     t->row.duration_ms = (float)(clock_us() - t->begin_us) / 1000;
     record_add(s->r, &t->row);
     free_transfer(s, t);
@@ -361,6 +370,32 @@ take_content(transfer *t, const char *content, size_t len)
     return true;
 }
 
+/* An image: content is "<size> <name>" of a file in the download folder. */
+static bool
+take_file(download_service *s, transfer *t, const char *content, size_t len)
+{
+    char text[128];
+    char *name = NULL;
+    long long size;
+
+    snprintf(text, sizeof(text), "%.*s", (int)len, content);
+    size = strtoll(text, &name, 10);
+    if (t->request.mode == TFTP_NETASCII) {
+        refuse(s, t, "refused", TFTP_ILLEGAL, "an image is octets");
+        return false;
+    }
+    t->file = *name == ' ' ? folder_open(s->c.download_folder, name + 1, size, t->row.note,
+                                         sizeof(t->row.note))
+                           : NULL;
+    if (t->file == NULL) {
+        agent_log(AGENT_WARNING, "download of \"%s\": %s", t->request.name, t->row.note);
+        refuse(s, t, "failed", TFTP_UNDEFINED, "the file cannot be read");
+        return false;
+    }
+    t->len = (size_t)size;
+    return true;
+}
+
 /* What of the options the client asked for it gets. */
 static void
 grant_options(download_service *s, transfer *t)
@@ -429,7 +464,10 @@ take_row(download_service *s, transfer *t, const answer *a, int row)
     t->row.hashed = true;
     take_hash(t->row.config_sha256, a, row, 6, &t->row.hashed);
     take_hash(t->row.sha256, a, row, 7, &t->row.hashed);
-    if (!take_content(t, content, len)) {
+    if (strcmp(verdict, "file") == 0) {
+        if (!take_file(s, t, content, len))
+            return;
+    } else if (!take_content(t, content, len)) {
         free_transfer(s, t);
         return;
     }
@@ -849,6 +887,7 @@ download_reconfigure(download_service *s, const config *c)
     s->c.download_windowsize = c->download_windowsize;
     s->c.download_timeout_ms = c->download_timeout_ms;
     s->c.download_tries = c->download_tries;
+    memcpy(s->c.download_folder, c->download_folder, sizeof(s->c.download_folder));
 }
 
 void
