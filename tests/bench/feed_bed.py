@@ -5,6 +5,7 @@ The server runs with fsync as in production. What was built is kept in FEED_BENC
 set, and found there by the next run; else it goes into a folder that is removed at the end.
 """
 
+import csv
 import itertools
 import json
 import os
@@ -35,6 +36,8 @@ SECRET = "bench secret "
 SERVER_SETTINGS = {"shared_preload_libraries": "nmsp", "unix_socket_permissions": "0777",
                    "shared_buffers": "1536MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min",
                    "max_worker_processes": 16, "autovacuum_naptime": "1min", "wal_compression": "on"}
+
+csv.field_size_limit(1 << 30)
 
 
 def say(line=""):
@@ -122,14 +125,18 @@ class Bed:
         self.folder = os.path.abspath(folder)
         self.run_folder = self.make_folder("run")
         self.roots = self.make_folder("feeds", owner="postgres")
-        self.net = stack.enter_context(netns.Network(prefix="nmspbench"))
-        self.load = self.net.add_cmts("all", pools=["10.0.0.0/8", "100.64.0.0/10"])
+        self.net, self.load = self.make_network()
         self.addresses = itertools.count(2)
         self.programs = self._compile()
         self._start_database()
         self.big = Database(self.db, "big", MODEMS)
         self.few = Database(self.db, "few", FEW)
         self._build()
+
+    def make_network(self):
+        """A provisioning network of its own: (it, the namespace of all its CMTSs)."""
+        net = self.stack.enter_context(netns.Network(prefix="nmspbench"))
+        return net, net.add_cmts("all", pools=["10.0.0.0/8", "100.64.0.0/10"])
 
     def make_folder(self, *names, owner=None):
         path = self.folder
@@ -183,16 +190,16 @@ class Bed:
 
     # -- load
 
-    def _numbers(self, argv):
-        done = subprocess.run(self.load.command(argv), capture_output=True, text=True, check=True)
+    def _numbers(self, argv, load=None):
+        done = subprocess.run((load or self.load).command(argv), capture_output=True, text=True, check=True)
         found = numbers(done.stdout)
         found["said"] = done.stderr.strip()
         return found
 
-    def dhcp(self, server, database, concurrent=32, seconds=SECONDS, which="all"):
+    def dhcp(self, server, database, concurrent=32, seconds=SECONDS, which="all", load=None):
         """Four-way exchanges of that database's modems with the server at an address: what dhcp_load.c prints."""
         return self._numbers([os.path.join(self.programs, "dhcp_load"), server, self.net.server_address, database.modems,
-                              PER_NETWORK, concurrent, seconds, which])
+                              PER_NETWORK, concurrent, seconds, which], load)
 
     def tftp(self, server, names, concurrent=64, seconds=SECONDS, form="cm/%scm-%d.cfg"):
         """Downloads from the server at an address: what tftp_load.c prints."""
