@@ -119,7 +119,8 @@ BEGIN ATOMIC
     -- lives on in the lease file: a modem that was deleted, blocked or moved to the other class
     -- remains a member while a lease is counted there. So the -limit classes only count; pools
     -- look at the other ones. A class that was looked up has no lease limit: there one class counts
-    -- by itself, whatever modem it is.
+    -- by itself, whatever modem it is. Packets of kind 1 are requests: dhcpd also sees its own answers to
+    -- relays go out, and would look those up as well.
     WITH other(rank, name, condition) AS (
         VALUES (0::bigint, 'cm', 'substring(option vendor-class-identifier, 0, 6) = "docsis"'),
                (0, 'mta', 'substring(option vendor-class-identifier, 0, 4) = "pktc"')
@@ -135,12 +136,12 @@ BEGIN ATOMIC
                  WHEN lookup AND o.name = 'cm' THEN
                      E'\n  filename = concat("cm/mac-", binary-to-ascii(16, 8, "-", substring(hardware, 1, 6)), ".cfg");'
                  WHEN o.name = 'mta' THEN nmsp_feed.dhcpd_mta(lookup) END), '' ORDER BY o.rank, o.name),
-        (SELECT pg_catalog.string_agg(format(E'class "cpe-%s" {\n  match if not (%s);\n  match option agent.remote-id;%s\n}\n', c.name,
+        (SELECT pg_catalog.string_agg(format(E'class "cpe-%s" {\n  match if binary-to-ascii(10, 8, "", packet(0, 1)) = "1" and not (%s);\n  match option agent.remote-id;%s\n}\n', c.name,
                     (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o),
                     CASE WHEN c.name LIKE '%-limit' THEN format(E'\n  lease limit %s;', max_cpe) END), '')
            FROM pg_catalog.unnest(CASE WHEN lookup THEN ARRAY['private', 'public'] || CASE WHEN garden THEN ARRAY['blocked'] END
                                      ELSE ARRAY['blocked', 'blocked-limit', 'private', 'private-limit', 'public', 'public-limit'] END) c(name)),
-        CASE WHEN lookup THEN format(E'class "limit" {\n  match if not (%s);\n  spawn with option agent.remote-id;\n  lease limit %s;\n}\n',
+        CASE WHEN lookup THEN format(E'class "limit" {\n  match if binary-to-ascii(10, 8, "", packet(0, 1)) = "1" and not (%s);\n  spawn with option agent.remote-id;\n  lease limit %s;\n}\n',
             (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o), max_cpe) END,
         CASE WHEN garden THEN format(E'class "cpe" {\n  match if not (%s);\n}\n',
             (SELECT pg_catalog.string_agg(o.condition, E'\n    or ' ORDER BY o.rank, o.name) FROM other o)) END)

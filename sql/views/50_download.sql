@@ -245,9 +245,11 @@ COMMENT ON FUNCTION nmsp.download_batch(text[], inet[], timestamptz) IS
 
 CREATE OR REPLACE FUNCTION nmsp.record_downloads(agent text, at timestamptz[], source inet[], path text[], result text[], modem_id bigint[],
     netgw_id bigint[], note text[], bytes int[], duration_ms real[], sha256 bytea[], config_sha256 bytea[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $fn$
+#variable_conflict use_variable
+BEGIN
     INSERT INTO nmsp.download (agent, at, source, path, result, modem_id, netgw_id, note, bytes, duration_ms, sha256, config_sha256)
     SELECT agent, r.* FROM unnest(at, source, path, result, modem_id, netgw_id, note, bytes, duration_ms, sha256, config_sha256) r;
     INSERT INTO nmsp.modem_download AS d (modem_id, at, netgw_id, source, note, sha256, config_sha256)
@@ -268,7 +270,8 @@ BEGIN ATOMIC
     ON CONFLICT ON CONSTRAINT mta_download_pkey DO UPDATE SET at = excluded.at, netgw_id = excluded.netgw_id, source = excluded.source, note = excluded.note,
         sha256 = excluded.sha256
      WHERE d.at < excluded.at;
-END;
+END
+$fn$;
 REVOKE ALL ON FUNCTION nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]) IS
 'For nmsp-agent: stores a batch of downloads, arrays of equal length, in nmsp.download, nmsp.modem_download and nmsp.mta_download.';

@@ -152,7 +152,7 @@ problem(const slot *s, const uint8_t *packet, size_t size, uint32_t address)
 {
     uint32_t network = network_of(s->modem);
     uint32_t next;
-    char file[64];
+    char file[80];
     size_t len = 0;
     const uint8_t *name = option(packet, size, 67, &len);
 

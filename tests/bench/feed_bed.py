@@ -129,9 +129,10 @@ class Bed:
         self.addresses = itertools.count(2)
         self.programs = self._compile()
         self._start_database()
-        self.big = Database(self.db, "big", MODEMS)
-        self.few = Database(self.db, "few", FEW)
-        self._build()
+        if self.db.value("SELECT 1 FROM pg_roles WHERE rolname = 'kea'") is None:
+            self.db.psql(f"CREATE ROLE kea LOGIN; CREATE ROLE {agents.ROLE} LOGIN")
+        self.few = self.database("few", FEW)
+        self.big = self.database("big", MODEMS)
 
     def make_network(self):
         """A provisioning network of its own: (it, the namespace of all its CMTSs)."""
@@ -154,7 +155,7 @@ class Bed:
 
     def _compile(self):
         folder = self.make_folder("bin")
-        for name in ("dhcp_load", "tftp_load", "fork_exit"):
+        for name in ("dhcp_load", "tftp_load", "fork_exit", "write_files"):
             subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-sign-compare",
                             "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Werror",
                             os.path.join(HERE, f"{name}.c"), "-o", os.path.join(folder, name)], check=True)
@@ -176,17 +177,15 @@ class Bed:
             self.db.start()
         self.stack.callback(self.db.close)
 
-    def _build(self):
-        for one in (self.few, self.big):
-            if self.db.value(f"SELECT 1 FROM pg_database WHERE datname = '{one.name}'") is None:
-                one.build()
-            elif int(one.value("SELECT count(*) FROM nmsp.modem")) != one.modems:
-                raise RuntimeError(f"{self.folder} holds another number of modems")
-        if self.db.value("SELECT 1 FROM pg_roles WHERE rolname = 'kea'") is None:
-            self.db.psql(f"CREATE ROLE kea LOGIN; CREATE ROLE {agents.ROLE} LOGIN")
-        for one in (self.few, self.big):
-            one.sql(f"CALL nmsp.grant_to('kea', 'kea'); CALL nmsp.grant_to('{agents.ROLE}', 'agent')")
-        self.db.psql("CHECKPOINT")
+    def database(self, name, modems):
+        """The database of that name; built when it is not there."""
+        one = Database(self.db, name, modems)
+        if self.db.value(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") is None:
+            one.build()
+            one.sql(f"CALL nmsp.grant_to('kea', 'kea'); CALL nmsp.grant_to('{agents.ROLE}', 'agent'); CHECKPOINT")
+        elif int(one.value("SELECT count(*) FROM nmsp.modem")) != modems:
+            raise RuntimeError(f"{self.folder} holds another number of modems")
+        return one
 
     # -- load
 

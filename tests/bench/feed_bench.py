@@ -4,7 +4,8 @@
 usage: feed_bench.py [PART ...]     default: FEED_BENCH, else all parts
 
 NMSP_BENCH_MODEMS    modems (default 1,000,000)
-FEED_BENCH           parts, separated by spaces: download kea dhcpd
+FEED_BENCH           parts, separated by spaces: download kea dhcpd bind files
+FEED_BENCH_FILES     modems of the parts bind and files (default: all)
 FEED_BENCH_CHANGES   single changes whose time is taken (default 1,000)
 FEED_BENCH_SECONDS   length of a round of load (default 4)
 FEED_BENCH_ROUNDS    rounds; medians count (default 3)
@@ -30,9 +31,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import feed_bed as beds  # noqa: E402
 import feed_dhcp  # noqa: E402
 import feed_download  # noqa: E402
+import feed_push  # noqa: E402
 from feed_bed import say  # noqa: E402
 
-PARTS = {"download": feed_download.download, "kea": feed_dhcp.kea, "dhcpd": feed_dhcp.dhcpd}
+PARTS = {"download": feed_download.download, "kea": feed_dhcp.kea, "dhcpd": feed_dhcp.dhcpd,
+         "bind": feed_push.bind, "files": feed_push.files}
 
 
 def machine():

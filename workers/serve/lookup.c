@@ -191,7 +191,8 @@ add_host(client *c, const search *s, const answer *a)
     size_t n = 0;
 
     snprintf(name, sizeof(name), "%.*s", (int)len, got ? got : "");
-    snprintf(dn, sizeof(dn), "cn=%s,cn=service,%s", name, c->s->base);
+    /* not below the service: dhcpd would then ask whether that is a group, for each packet */
+    snprintf(dn, sizeof(dn), "cn=%s,%s", name, c->s->base);
     mac_text(s->m.mac, hardware + strlen(hardware));
     values[n++] = value_of("objectClass", "dhcpHost");
     values[n++] = value_of("cn", name);
