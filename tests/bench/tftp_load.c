@@ -25,6 +25,7 @@ typedef struct slot {
     int64_t begin, due;
     struct sockaddr_in peer;
     int name;
+    int known; /* the peer's port */
     uint16_t block;
     uint8_t sent[600];
     size_t nsent;
@@ -64,6 +65,7 @@ request(slot *s, int epoll)
     epoll_ctl(epoll, EPOLL_CTL_ADD, s->fd, &event);
     s->begin = now_us();
     s->peer = server;
+    s->known = 0;
     s->block = 0;
     memcpy(s->sent, "\0\1", 2);
     s->name = (int)(random() % names) + 1;
@@ -95,6 +97,15 @@ is_of(int name, const uint8_t *data, size_t len)
     return memmem(data, len, text, strlen(text)) != NULL;
 }
 
+/* What to show of a file that is not the right one. */
+static const char *
+first_name(const uint8_t *data, size_t len)
+{
+    const char *at = memmem(data, len, "cm-", 3);
+
+    return at == NULL ? "(no name)" : at;
+}
+
 /* Returns 1 when the transfer is over. */
 static int
 receive(slot *s)
@@ -104,13 +115,15 @@ receive(slot *s)
     socklen_t len = sizeof(from);
     ssize_t n = recvfrom(s->fd, packet, sizeof(packet), 0, (struct sockaddr *)&from, &len);
 
-    if (n < 4)
+    /* Late packets of another server, or of a transfer that had this port before, are not for us. */
+    if (n < 4 || from.sin_addr.s_addr != server.sin_addr.s_addr || (s->known && from.sin_port != s->peer.sin_port))
         return 0;
     if (packet[1] == 5) {
         errors++;
         return 1;
     }
     s->peer = from;
+    s->known = 1;
     if (packet[1] == 6) {
         acknowledge(s, 0);
         return 0;
@@ -118,8 +131,8 @@ receive(slot *s)
     if (packet[1] != 3 || (packet[2] << 8 | packet[3]) != (uint16_t)(s->block + 1))
         return 0;
     acknowledge(s, ++s->block);
-    if (s->block == 1 && !is_of(s->name, packet + 4, (size_t)n - 4))
-        wrong++;
+    if (s->block == 1 && !is_of(s->name, packet + 4, (size_t)n - 4) && wrong++ < 5)
+        fprintf(stderr, "cm-%d: another file: %.*s\n", s->name, 16, first_name(packet + 4, (size_t)n - 4));
     if (n - 4 == 1448)
         return 0;
     if (files < SAMPLES)
