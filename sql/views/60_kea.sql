@@ -29,14 +29,14 @@ SELECT m.id * 8 AS host_id, macaddr_send(m.mac) AS dhcp_identifier, 0::smallint 
        0::bigint AS dhcp4_subnet_id, NULL::bigint AS dhcp6_subnet_id, NULL::bigint AS ipv4_address, 'cm-' || m.id AS hostname,
        'modem'::text AS dhcp4_client_classes, NULL::text AS dhcp6_client_classes,
        CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END AS dhcp4_next_server,
-       NULL::text AS dhcp4_server_hostname, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg' AS dhcp4_boot_file_name,
+       NULL::text AS dhcp4_server_hostname, nmsp.modem_path(m.id, x.download_key) AS dhcp4_boot_file_name,
        NULL::text AS user_context, NULL::text AS auth_key
-  FROM nmsp.modem m JOIN nmsp.setting s ON s.id
+  FROM nmsp.modem m JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
 UNION ALL
 SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '0.0.0.0'::inet, 'cm-' || m.id,
        'modem', NULL, CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END,
-       NULL, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg', NULL, NULL
-  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address JOIN nmsp.setting s ON s.id
+       NULL, nmsp.modem_path(m.id, x.download_key), NULL, NULL
+  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
  WHERE m.address IS NOT NULL
 UNION ALL
 SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0::bigint, 0::bigint, NULL, NULL,
@@ -71,12 +71,12 @@ SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0::bigint, NULL, 'c
   FROM nmsp.modem m
 UNION ALL
 SELECT t.id * 32 + 7, macaddr_send(t.mac), 0::smallint, 0::bigint, NULL, NULL, 'mta-' || t.id, 'adapter', NULL,
-       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, 'mta/mta-' || t.id || '.cfg', NULL, NULL
-  FROM nmsp.mta t JOIN nmsp.setting s ON s.id
+       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, nmsp.mta_path(t.id, x.download_key), NULL, NULL
+  FROM nmsp.mta t JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
 UNION ALL
 SELECT t.id * 32 + 15, macaddr_send(t.mac), 0::smallint, p.id, NULL, t.address - '0.0.0.0'::inet, 'mta-' || t.id, 'adapter', NULL,
-       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, 'mta/mta-' || t.id || '.cfg', NULL, NULL
-  FROM nmsp.mta t JOIN nmsp.pool p ON p.network >>= t.address JOIN nmsp.setting s ON s.id
+       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, nmsp.mta_path(t.id, x.download_key), NULL, NULL
+  FROM nmsp.mta t JOIN nmsp.pool p ON p.network >>= t.address JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
  WHERE t.address IS NOT NULL
 UNION ALL
 SELECT t.id * 32 + 23, macaddr_send(t.mac), 0::smallint, NULL, 0::bigint, NULL, 'mta-' || t.id, NULL, 'adapter', NULL, NULL, NULL, NULL, NULL
@@ -109,7 +109,7 @@ SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, o.value,
         UNION ALL SELECT m.id * 8 + 1, m.id, 'cm'::text, NULL::text FROM nmsp.modem m
         UNION ALL SELECT t.id * 32 + 7, t.id, 'mta'::text, t.provisioning FROM nmsp.mta t
         UNION ALL SELECT t.id * 32 + 15, t.id, 'mta'::text, t.provisioning FROM nmsp.mta t) h
- JOIN nmsp.setting s ON s.id JOIN nmsp.voice_setting v ON v.id = 1
+ JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id JOIN nmsp.voice_setting v ON v.id = 1
  CROSS JOIN LATERAL (VALUES
        (2, nmsp_kea.time_offset(s.time_zone)::text, true, NULL::bytea),
        (4, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, true, NULL),
@@ -117,7 +117,7 @@ SELECT h.host_id * 256 + o.code AS option_id, o.code::smallint AS code, o.value,
        (15, CASE h.device WHEN 'mta' THEN coalesce(v.mta_domain, s.domain_name) ELSE s.domain_name END, false, NULL),
        (42, nmsp_kea.address_list(s.ntp_server, 4), false, NULL),
        (66, CASE family(s.provisioning_server) WHEN 4 THEN host(s.provisioning_server) END, false, NULL),
-       (67, h.device || '/' || h.device || '-' || h.id || '.cfg', false, NULL),
+       (67, CASE h.device WHEN 'mta' THEN nmsp.mta_path(h.id, x.download_key) ELSE nmsp.modem_path(h.id, x.download_key) END, false, NULL),
        (122, NULL, true, CASE WHEN h.device = 'mta' THEN nmsp.mta_option_122(v, s.provisioning_server, h.provisioning)
                               WHEN EXISTS (SELECT FROM nmsp.mta t WHERE t.modem_id = h.id) THEN nmsp.cm_option_122(v, s.provisioning_server) END)
        ) o(code, formatted_value, persistent, value)
@@ -136,13 +136,13 @@ COMMENT ON COLUMN nmsp_kea.dhcp4_options.scope_id IS 'Always 3: options of a hos
 CREATE OR REPLACE VIEW nmsp_kea.dhcp6_options AS
 SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.formatted_value, o.space, true AS persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id
-  FROM (SELECT m.id * 8 + 6 AS host_id, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg' AS file FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, 'cm/' || nmsp.file_folder(m.id) || 'cm-' || m.id || '.cfg' FROM nmsp.modem m
-        UNION ALL SELECT t.id * 32 + 23, 'mta/mta-' || t.id || '.cfg' FROM nmsp.mta t UNION ALL SELECT t.id * 32 + 31, 'mta/mta-' || t.id || '.cfg' FROM nmsp.mta t) h
- JOIN nmsp.setting s ON s.id
+  FROM (SELECT m.id * 8 + 6 AS host_id, m.id, 'cm'::text AS device FROM nmsp.modem m UNION ALL SELECT m.id * 8 + 3, m.id, 'cm'::text FROM nmsp.modem m
+        UNION ALL SELECT t.id * 32 + 23, t.id, 'mta'::text FROM nmsp.mta t UNION ALL SELECT t.id * 32 + 31, t.id, 'mta'::text FROM nmsp.mta t) h
+ JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
  CROSS JOIN LATERAL (VALUES
        (17, '4491', 'dhcp6'),
        (32, host(s.provisioning_server6), 'vendor-4491'),
-       (33, h.file, 'vendor-4491'),
+       (33, CASE h.device WHEN 'mta' THEN nmsp.mta_path(h.id, x.download_key) ELSE nmsp.modem_path(h.id, x.download_key) END, 'vendor-4491'),
        (34, coalesce(nmsp_kea.address_list(s.log_server, 6), host(s.provisioning_server6)), 'vendor-4491'),
        (37, host(s.provisioning_server6), 'vendor-4491'),
        (38, nmsp_kea.time_offset(s.time_zone)::text, 'vendor-4491')) o(code, formatted_value, space)

@@ -79,6 +79,11 @@ SELECT results_eq($$SELECT host_id - pg_temp.mta(3) * 32, dhcp4_subnet_id, dhcp6
              (15, pg_temp.pool('10.8.0.0/16'), NULL, 10 * 16777216::bigint + 8 * 65536 + 99, format('mta-%s', pg_temp.mta(3)), 'adapter', NULL, format('mta/mta-%s.cfg', pg_temp.mta(3))),
              (23, NULL, 0, NULL, format('mta-%s', pg_temp.mta(3)), NULL, 'adapter', NULL),
              (31, NULL, pg_temp.pool('2001:db8:3::/64'), NULL, format('mta-%s', pg_temp.mta(3)), NULL, 'adapter', NULL)$$, 'an MTA with fixed addresses');
+SELECT is_empty($$SELECT h.hostname, h.dhcp4_boot_file_name, o.formatted_value FROM nmsp_kea.hosts h LEFT JOIN nmsp_kea.dhcp4_options o ON o.host_id = h.host_id AND o.code = 67
+    WHERE h.dhcp4_boot_file_name IS DISTINCT FROM o.formatted_value AND h.dhcp4_client_classes IN ('modem', 'adapter')$$, 'file and option 67 are the same');
+UPDATE nmsp.setting_secret SET download_key = 'a key that nobody knows';
+SELECT set_eq('SELECT DISTINCT dhcp4_boot_file_name FROM nmsp_kea.hosts WHERE dhcp4_boot_file_name IS NOT NULL', 'SELECT path FROM nmsp.modem_file UNION ALL SELECT path FROM nmsp.mta_file', 'names that nobody can guess, where they are wanted');
+UPDATE nmsp.setting_secret SET download_key = NULL;
 SELECT is_empty('SELECT host_id FROM nmsp_kea.hosts GROUP BY host_id HAVING count(*) > 1', 'keys of hosts are unique');
 SELECT is((SELECT formatted_value FROM nmsp_kea.dhcp6_options WHERE host_id = pg_temp.mta(2) * 32 + 23 AND code = 33), format('mta/mta-%s.cfg', pg_temp.mta(2)), 'the file of an MTA in DHCPv6');
 SELECT is_empty('SELECT host_id, option_id FROM nmsp_kea.dhcp4_options GROUP BY 1, 2 HAVING count(*) > 1', 'numbers of options are unique');
