@@ -27,7 +27,7 @@ BEGIN
         WHEN NOT coalesce(f ->> 'peer_address', '') ~ '^\d+\.\d+\.\d+\.\d+$' THEN 'peer_address is the partner''s IPv4 address'
         WHEN NOT coalesce(f ->> 'name', '') ~ '^[A-Za-z0-9_-]{1,40}$' THEN 'name has letters, digits, - and _'
         ELSE (SELECT format('%s is a number from %s to %s', k.key, k.low, k.high)
-                FROM (VALUES ('port', 1, 65535), ('peer_port', 1, 65535), ('mclt', 60, 86400), ('split', 0, 256), ('max_response_delay', 2, 600),
+                FROM (VALUES ('port', 1, 65535), ('peer_port', 1, 65535), ('mclt', 10, 86400), ('split', 0, 256), ('max_response_delay', 2, 600),
                              ('max_unacked_updates', 1, 1000), ('load_balance_seconds', 0, 255), ('auto_partner_down', 0, 86400)) k(key, low, high)
                WHERE f ? k.key AND (NOT (f ->> k.key) ~ '^\d{1,6}$' OR NOT (f ->> k.key)::int BETWEEN k.low AND k.high) LIMIT 1)
     END;
@@ -121,3 +121,23 @@ BEGIN ATOMIC
               FROM (VALUES (2, 'libdhcp_lease_cmds.so'), (3, 'libdhcp_ha.so')) u(n, name) WHERE settings ? 'ha') h;
 END;
 COMMENT ON FUNCTION nmsp_kea.hooks(jsonb) IS 'hooks-libraries of Kea: cm_flexid, and for high availability lease_cmds and ha. Null: none.';
+
+CREATE OR REPLACE FUNCTION nmsp_feed.dhcp_boundary(after timestamptz, upto timestamptz)
+RETURNS TABLE (at timestamptz, cause text, id bigint, feeds text[], note text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT c.at, 'all', NULL::bigint, c.feeds, c.note FROM (
+        -- The offset at the end of the time asked for tells whether it changed in between; a year ahead is enough.
+        SELECT nmsp.next_time_offset(s.time_zone, after) AS at, ARRAY['dhcpd', 'kea4'] AS feeds, format('the offset of %s changes', s.time_zone) AS note
+          FROM nmsp.setting s WHERE nmsp.time_offset(s.time_zone, after) <> nmsp.time_offset(s.time_zone, upto)
+        UNION ALL
+        SELECT p.renumber_at - pg_catalog.make_interval(secs => 600 * 2 ^ k), CASE pg_catalog.family(p.network) WHEN 4 THEN ARRAY['dhcpd', 'kea4'] ELSE ARRAY['kea6'] END,
+               format('lease times of pool %s shrink', p.network)
+          FROM nmsp.pool p, pg_catalog.generate_series(0, 13) k WHERE p.renumber_at > after) c
+     WHERE c.at > after AND c.at <= upto;
+END;
+REVOKE ALL ON FUNCTION nmsp_feed.dhcp_boundary(timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_feed.dhcp_boundary(timestamptz, timestamptz) IS
+'Source of nmsp_feed.boundary: when DHCP servers'' files change by the clock alone (daylight saving, a step of a renumbering), later than after, not later than upto.';
+INSERT INTO nmsp_feed.boundary_source (name, source_function) VALUES ('dhcp', 'nmsp_feed.dhcp_boundary')
+ON CONFLICT (name) DO UPDATE SET source_function = excluded.source_function;

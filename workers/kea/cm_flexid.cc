@@ -10,7 +10,8 @@
 // DHCPv6: sub-option 1026 (CableLabs device id, enterprise 4491) of the outermost relay that has
 // one, or six bytes of option 37 (remote-id).
 //
-// And no client is refused (NAK) because the database went away.
+// And no client is refused (NAK, NotOnLink, NoAddrsAvail, NoBinding) or led into the walled garden
+// of the unknown because the database went away.
 #include <config.h>
 
 #include <asiolink/io_address.h>
@@ -195,6 +196,44 @@ isFound(const Pkt4Ptr& query)
             (!mac.empty() && hosts.get4(SUBNET_ID_GLOBAL, Host::IDENT_HWADDR, &mac[0], mac.size())));
 }
 
+bool
+isFound(const Pkt6Ptr& query)
+{
+    HWAddrPtr client = clientOf(query);
+    Bytes id = isMta(query) ? Bytes() : identifierOf(modemOf(query), client);
+    HostMgr& hosts = HostMgr::instance();
+    return ((!id.empty() && hosts.get6(SUBNET_ID_GLOBAL, Host::IDENT_FLEX, &id[0], id.size())) ||
+            (client && !client->hwaddr_.empty() &&
+             hosts.get6(SUBNET_ID_GLOBAL, Host::IDENT_HWADDR, &client->hwaddr_[0], client->hwaddr_.size())));
+}
+
+// True when a status of an answer, of the whole or of one of its associations, is not Success.
+bool
+refuses(const OptionCollection& options)
+{
+    for (const auto& entry : options) {
+        uint16_t type = entry.second->getType();
+        if (type == D6O_STATUS_CODE) {
+            Bytes data = entry.second->toBinary();
+            const size_t head = entry.second->getHeaderLen();
+            if (data.size() >= head + 2 && (data[head] != 0 || data[head + 1] != STATUS_Success)) {
+                return (true);
+            }
+        } else if ((type == D6O_IA_NA || type == D6O_IA_PD || type == D6O_IAADDR ||
+                    type == D6O_IAPREFIX) && refuses(entry.second->getOptions())) {
+            return (true);
+        }
+    }
+    return (false);
+}
+
+// Served as one whom the database does not know.
+template <typename PktPtr> bool
+isStranger(const PktPtr& query)
+{
+    return (!query->inClass("KNOWN"));
+}
+
 } // namespace
 
 extern "C" {
@@ -248,7 +287,8 @@ pkt4_send(CalloutHandle& handle)
         Pkt4Ptr query, response;
         handle.getArgument("query4", query);
         handle.getArgument("response4", response);
-        if (response->getType() != DHCPNAK || (query->getHWAddr() && isFound(query))) {
+        if (response->getType() == DHCPNAK ? query->getHWAddr() && isFound(query)
+                                           : !isStranger(query) || (query->getHWAddr() && !isFound(query))) {
             return (0);
         }
     } catch (const std::exception&) {
@@ -270,6 +310,26 @@ host6_identifier(CalloutHandle& handle)
     } catch (const std::exception&) {
         return (1);
     }
+    return (0);
+}
+
+// The same of DHCPv6. Who is blocked, or asks for what there is not, hears it while the database is
+// there to say so.
+int
+pkt6_send(CalloutHandle& handle)
+{
+    try {
+        Pkt6Ptr query, response;
+        handle.getArgument("query6", query);
+        handle.getArgument("response6", response);
+        bool refused = refuses(response->options_);
+        if ((!refused && !isStranger(query)) || isFound(query) != isStranger(query)) {
+            return (0);
+        }
+    } catch (const std::exception&) {
+        // away
+    }
+    handle.setStatus(CalloutHandle::NEXT_STEP_DROP);
     return (0);
 }
 
