@@ -91,6 +91,7 @@ uninstall-agent:
 .PHONY: install-agent uninstall-agent
 
 include workers/kea/kea.mk
+include workers/dhcpd/dhcpd.mk
 
 $(OBJS): $(GENERATED) $(wildcard extension/*/*.h) $(wildcard workers/*.h) $(wildcard workers/*/*.h)
 
