@@ -497,10 +497,19 @@ test_set(void)
        "first generation: %s", error);
     feed_set_close(&set, true);
     ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK &&
-           !set.changed,
+           set.changed && set.cut_short,
+       "in service, but the daemon was not told: all of it is to be done again");
+    feed_set_close(&set, false);
+    ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK &&
+           feed_set_switch(&set, error, sizeof(error)) == FEED_OK &&
+           feed_set_announced(&set, error, sizeof(error)) == FEED_OK,
+       "and is done: %s", error);
+    feed_set_close(&set, true);
+    ok(feed_set_build(&store, root, first, 2, &set, error, sizeof(error)) == FEED_OK &&
+           !set.changed && !set.cut_short,
        "the same again changes nothing");
     feed_set_close(&set, false);
-    ok(holds("set/g-2/b", NULL), "and leaves nothing");
+    ok(holds("set/g-3/b", NULL), "and leaves nothing");
     ok(feed_set_build(&store, root, second, 3, &set, error, sizeof(error)) == FEED_OK &&
            set.changed && feed_set_revert(&set, &second[1], error, sizeof(error)) == FEED_OK &&
            feed_set_revert(&set, &second[2], error, sizeof(error)) == FEED_OK &&

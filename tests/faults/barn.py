@@ -30,8 +30,8 @@ class Barn:
         os.makedirs(os.path.join(place, "pg"))
         os.makedirs(self.feeds)
         self.db = cluster.Cluster(
-            {**isps.FEED_SETTINGS, "nmsp.crash_brake": "off", "fsync": "on", "wal_init_zero": "off",
-             "min_wal_size": "32MB", "max_wal_size": "64MB", "nmsp.feed_roots": self.feeds,
+            {**isps.FEED_SETTINGS, "nmsp.crash_brake": "off", "fsync": "on", "jit": "off",
+             "wal_init_zero": "off", "min_wal_size": "32MB", "max_wal_size": "64MB", "nmsp.feed_roots": self.feeds,
              "nmsp.command_file": self.commands}, folder=os.path.join(place, "pg"))
         self.db.init()
         owner = os.stat(self.db.data)

@@ -74,7 +74,7 @@ class House(isps.Isp):
                  agent=None):
         self.kinds, self.seed, self.rng = kinds, seed, random.Random(seed)
         self.agent_settings = {"download_rate": 0, **(agent or {})}
-        super().__init__(stack, settings={"nmsp.crash_brake": "off", "fsync": "on",
+        super().__init__(stack, settings={"nmsp.crash_brake": "off", "fsync": "on", "jit": "off",
                                           "unix_socket_permissions": "0777", **(settings or {})},
                          name="nmspflt")
         self.edge_root = self._folder("edge")
@@ -216,6 +216,13 @@ class House(isps.Isp):
             self.stack.enter_context(self.kea)
 
     # -- what runs
+
+    def wait_in_step(self, deadline=60.0):
+        """Waits until every target is in step, and dhcpd runs with what is in place."""
+        self.db.wait_for("SELECT string_agg(concat_ws(' ', feed, name, state, error), '; ') FROM nmsp_feed.status "
+                         "WHERE enabled AND state <> 'in step'", lambda value: value is None, deadline)
+        if "dhcpd" in self.kinds:
+            self.boss.wait_served(deadline)
 
     def feeder(self, deadline=60.0):
         """Waits for the server's feeder; returns its process id."""

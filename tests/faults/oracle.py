@@ -164,7 +164,9 @@ def offers(house, rows):
     """Differences in what dhcpd and Kea offer to modems with fixed addresses."""
     from dhcp import Client, DhcpNak, DhcpTimeout
     from modem import CableModem
-    relays = [("dhcpd", {name: cmts.relay for name, cmts in house.cmts.items()})]
+    relays = []
+    if "dhcpd" in house.kinds:
+        relays.append(("dhcpd", {name: cmts.relay for name, cmts in house.cmts.items()}))
     if "kea4" in house.kinds:
         relays.append(("kea4", house.relays2))
     lines = []
@@ -233,10 +235,7 @@ def differences(house):
     if lines or not hasattr(house, "net"):  # a barn has no daemons
         return lines
     rows = some_modems(house)
-    lines = running(house) + downloads(house, rows) + lookups(house, rows)
-    if "dhcpd" in house.kinds:
-        lines += offers(house, rows)
-    return lines
+    return running(house) + downloads(house, rows) + lookups(house, rows) + offers(house, rows)
 
 
 def converge(house, begin, deadline):

@@ -7,8 +7,10 @@ the target that it hits and words of the error that its status must show.
 """
 
 import os
+import shutil
 import time
 
+import processes
 from waiting import Timeout, wait_until
 
 import disks
@@ -81,6 +83,59 @@ def reload_hangs(barn):
     barn.write_commands()
 
 
+RELOAD = """#!/bin/sh
+cd "$1"
+[ -e fails ] && { echo 'it is not my day'; exit 3; }
+[ -e hangs ] && { echo $$ > hanging; exec sleep 1000; }
+touch done
+"""
+
+
+def reload_by(barn):
+    """dhcpd's reload becomes a script with a folder of its own; returns the folder."""
+    folder = os.path.join(barn.folder, "reload")
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o777)
+    script = os.path.join(folder, "script")
+    with open(script, "w") as file:
+        file.write(RELOAD)
+    os.chmod(script, 0o755)
+    barn.write_commands(reload=f"{script} {folder}")
+    barn.db.psql("UPDATE nmsp_feed.feed SET reload_command = 'reload' WHERE name = 'dhcpd'")
+    return folder
+
+
+def reloaded(barn, folder):
+    """Waits until the reload has succeeded, with no further change; then all is as it was before."""
+    wait_until(lambda: os.path.exists(os.path.join(folder, "done")), bool, 30, "a reload")
+    barn.db.psql("UPDATE nmsp_feed.feed SET reload_command = NULL WHERE name = 'dhcpd'")
+    shutil.rmtree(folder)
+
+
+def reload_fails(barn):
+    """The reload fails for a while; it must be tried until it succeeds."""
+    folder = reload_by(barn)
+    with open(os.path.join(folder, "fails"), "w"):
+        pass
+    yield "dhcpd", "it is not my day"
+    os.unlink(os.path.join(folder, "fails"))
+    reloaded(barn, folder)
+
+
+def reload_cut_short(barn):
+    """The feeder is killed while the reload runs: the new files are in place, the daemon was not told."""
+    folder = reload_by(barn)
+    with open(os.path.join(folder, "hangs"), "w"):
+        pass
+    yield "dhcpd", None
+    hanging = os.path.join(folder, "hanging")
+    wait_until(lambda: processes.read_pid(hanging), bool, 30, "a reload under way")
+    kills.feeder(barn)
+    kills.kill([processes.read_pid(hanging)])
+    os.unlink(os.path.join(folder, "hangs"))
+    reloaded(barn, folder)
+
+
 def check_hangs(barn):
     """So does the check before."""
     barn.write_commands()
@@ -111,6 +166,8 @@ TROUBLES = {
     "daemon refuses": refused,
     "daemon not installed": daemon_program_gone,
     "reload hangs": reload_hangs,
+    "reload fails": reload_fails,
+    "reload cut short": reload_cut_short,
     "check hangs": check_hangs,
     "clock set back": clock_set_back,
 }
@@ -142,13 +199,15 @@ def trouble(barn, tally, kind, rng, both_hit=("disk full", "read-only root", "ro
     feed, words = next(run)
     change_all(barn, rng)
     try:
-        told.append(f"status: {barn.error(feed, words)[:160]}")
-        if kind not in both_hit:
+        if words:
+            told.append(f"status: {barn.error(feed, words)[:160]}")
+        if words and kind not in both_hit:
             told.append(f"{UNHIT[feed]} had a change after {goes_on(barn, UNHIT[feed], rng):.2f} s meanwhile")
+        for _ in run:
+            pass
     except Timeout as error:
         losses.append(str(error)[:600])
-    for _ in run:
-        pass
+        run.close()
     try:
         seconds, _ = oracle.converge(barn, time.monotonic(), kills.DEADLINE)
     except Timeout as error:

@@ -182,12 +182,15 @@ apply_set(engine *e, target *t, batch *b, bool *later, char *error, size_t error
         if (status == FEED_OK)
             status = feed_wait_for_ranks(e, t, b, later);
         /* Only refused files were new: the present generation goes on, the daemon is left alone. */
-        if (*later || (status == FEED_OK && set.present[0] != '\0' && !still_changed(b)))
+        if (*later ||
+            (status == FEED_OK && set.present[0] != '\0' && !set.cut_short && !still_changed(b)))
             keep = false;
         else if (status == FEED_OK)
             status = feed_set_switch(&set, error, error_size);
         if (status == FEED_OK && keep)
             status = feed_reload(e, t, error, error_size);
+        if (status == FEED_OK && keep)
+            status = feed_set_announced(&set, error, error_size);
     }
     feed_set_close(&set, keep);
     return status;

@@ -163,7 +163,8 @@ typedef struct feed_set {
     int current;      /* the present one; -1: none */
     char name[32];    /* g-<n> */
     char present[32]; /* name of the present generation, or "" */
-    bool changed;     /* differs from the present one */
+    bool changed;     /* differs from the present one, or that was cut short */
+    bool cut_short;   /* the present one was put into service, but the daemon was not told */
 } feed_set;
 
 feed_status feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set *set,
@@ -175,6 +176,8 @@ feed_status feed_set_revert(feed_set *set, feed_file *file, char *error, size_t 
 feed_status feed_set_stage(feed_set *set, char *error, size_t error_size);
 /* Puts it into service: <root>/current, then the stamp <root>/ready. */
 feed_status feed_set_switch(feed_set *set, char *error, size_t error_size);
+/* Notes that the daemon was told of it. */
+feed_status feed_set_announced(feed_set *set, char *error, size_t error_size);
 void feed_set_close(feed_set *set, bool keep);
 /* Where text names path first (a whole name, not part of a longer one); NULL: nowhere. */
 const char *feed_find_path(const char *text, const char *path);

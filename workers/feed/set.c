@@ -2,7 +2,9 @@
  * set.c: generations. All artifacts of a target in mode set live in one folder <root>/g-<n>, which
  * is never changed once it is in service: a new one is made (unchanged files are hard links),
  * validated as <root>/next and put into service by switching the symlink <root>/current. The stamp
- * <root>/ready names the generation and is what restarts the daemon.
+ * <root>/ready names the generation and is what restarts the daemon. <root>/announced names it once
+ * the daemon's reload has succeeded too: whatever ends the process before that, all of it is done
+ * again.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -186,14 +188,15 @@ apply_files(feed_store *store, feed_set *set, feed_file *files, size_t n, char *
     return FEED_OK;
 }
 
-/* True when the stamp names the present generation, so that nothing was cut short. */
+/* True when the daemon was told of the present generation. The stamp cannot tell: whoever it wakes
+ * may take it away. */
 static bool
-stamp_is_right(const feed_set *set)
+is_announced(const feed_set *set)
 {
     char line[40];
 
     snprintf(line, sizeof(line), "%s\n", set->present);
-    return set->present[0] != '\0' && feed_same_content(set->root, "ready", line, strlen(line));
+    return feed_same_content(set->root, "announced", line, strlen(line));
 }
 
 feed_status
@@ -225,7 +228,8 @@ feed_set_build(feed_store *store, int root, feed_file *files, size_t n, feed_set
             return FEED_RETRY;
         }
     }
-    set->changed = !stamp_is_right(set);
+    set->cut_short = set->present[0] != '\0' && !is_announced(set);
+    set->changed = set->present[0] == '\0' || set->cut_short;
     status = apply_files(store, set, files, n, error, error_size);
     return status;
 }
@@ -281,6 +285,19 @@ feed_set_switch(feed_set *set, char *error, size_t error_size)
         feed_replace(set->root, "ready", line, strlen(line)) == 0)
         return FEED_OK;
     feed_message(error, error_size, "could not put \"%s\" into service: %s", set->name,
+                 strerror(errno));
+    return FEED_RETRY;
+}
+
+feed_status
+feed_set_announced(feed_set *set, char *error, size_t error_size)
+{
+    char line[40];
+
+    snprintf(line, sizeof(line), "%s\n", set->name);
+    if (feed_replace(set->root, "announced", line, strlen(line)) == 0)
+        return FEED_OK;
+    feed_message(error, error_size, "could not note that \"%s\" is announced: %s", set->name,
                  strerror(errno));
     return FEED_RETRY;
 }
