@@ -61,7 +61,7 @@ BEGIN
         nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint), nmsp.load_templates(text, boolean),
-            nmsp.preview(text, int), nmsp.preview_rows(regclass, jsonb, int), nmsp.previewed_device(), nmsp_kea.time_offset(text),
+            nmsp.explain_modem(macaddr), nmsp.preview(text, int), nmsp.preview_rows(regclass, jsonb, int), nmsp.previewed_device(), nmsp_kea.time_offset(text),
             nmsp_kea.address_list(inet[], int), nmsp.address_list(inet[], int) TO %s', grantee);
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_version(macaddr, text, text, text, timestamptz, text, text),
             nmsp.report_versions(macaddr[], text[], text[], text[], timestamptz[], text[], text[]), nmsp.start_campaign(bigint, timestamptz), nmsp.pause_campaign(bigint, text),
