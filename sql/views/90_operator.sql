@@ -109,6 +109,16 @@ BEGIN
       FROM nmsp.netgw g
      WHERE EXISTS (SELECT FROM nmsp.modem m WHERE m.netgw_id = g.id)
        AND NOT EXISTS (SELECT FROM nmsp.netgw_secret x WHERE x.netgw_id = g.id AND x.shared_secret IS NOT NULL);
+    RETURN QUERY SELECT 'voice'::text, 'warning'::text, format('"%s" has MTAs but no active pool for them', g.name),
+        format('INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router) VALUES (%s, ''mta'', ...);', g.id)
+      FROM nmsp.netgw g
+     WHERE EXISTS (SELECT FROM nmsp.mta t JOIN nmsp.modem m ON m.id = t.modem_id WHERE m.netgw_id = g.id)
+       AND NOT EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND p.purpose = 'mta' AND p.active);
+    -- Two transactions at a time may each enter one: neither sees the other's row.
+    RETURN QUERY SELECT 'voice'::text, 'error'::text, format('MTA %s has the hardware address of another device, %s', t.id, t.mac),
+        format('Correct one of them, or delete it: DELETE FROM nmsp.mta WHERE id = %s;', t.id)
+      FROM nmsp.mta t
+     WHERE EXISTS (SELECT FROM nmsp.modem m WHERE m.mac = t.mac) OR EXISTS (SELECT FROM nmsp.endpoint e WHERE e.mac = t.mac);
     RETURN QUERY SELECT 'radius'::text, 'warning'::text, format('"%s" has PPP accounts but is no RADIUS client', g.name),
         format('UPDATE nmsp.netgw SET address = ... WHERE id = %s; INSERT INTO nmsp.netgw_secret (netgw_id, radius_secret) VALUES (%1$s, ''...'');', g.id)
       FROM nmsp.netgw g

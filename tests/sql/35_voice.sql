@@ -237,6 +237,15 @@ SELECT is(pg_temp.verdict(path, '10.1.1.11'), CASE WHEN path LIKE '%-' || :a3 ||
 SELECT isnt((SELECT split_part(path, '-', 3) FROM nmsp.mta_file), split_part(nmsp.modem_path(:a3, 'sixteen characters or more'), '-', 3), 'another name than a modem of the same number has');
 UPDATE nmsp.setting_secret SET download_key = NULL;
 
+UPDATE nmsp.pool SET active = false WHERE id = :pm1;
+SELECT is((SELECT message FROM nmsp.health() WHERE component = 'voice'), '"cmts-1" has MTAs but no active pool for them', 'a gateway without a pool for its MTAs is a matter of health');
+UPDATE nmsp.pool SET active = true WHERE id = :pm1;
+SET LOCAL session_replication_role TO replica;
+INSERT INTO nmsp.modem (mac, netgw_id, template_id) SELECT mac, :g1, :tc FROM nmsp.mta;
+SET LOCAL session_replication_role TO origin;
+SELECT is((SELECT count(*) FROM nmsp.health() WHERE component = 'voice' AND state = 'error' AND message LIKE '%has the hardware address of another device%'), 1::bigint, 'and an address that came in twice');
+DELETE FROM nmsp.modem WHERE mac = '00:11:22:00:01:05';
+
 -- ---- rights
 CREATE ROLE nmsp_v_reader;
 CREATE ROLE nmsp_v_operator;
