@@ -36,3 +36,4 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('netgw', 'nmsp.setting', '{provisioning_server,provisioning_server6,domain_name,ntp_server,log_server}', NULL),
     ('netgw', 'nmsp.setting_secret', '{ro_community,rw_community}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;
+PERFORM nmsp_feed.install_triggers();

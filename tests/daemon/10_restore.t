@@ -20,6 +20,10 @@ import tap  # noqa: E402
 
 SETTINGS = {"shared_preload_libraries": "nmsp", "nmsp.databases": "", "fsync": "off"}
 
+# They have rows only where there are edges: see 80_edge.t, which restores a centre from a dump.
+ONLY_EDGES = ("nmsp.edge", "nmsp_feed.edge_publication", "nmsp.heartbeat")
+
+
 def tool(db, name, *words):
     """Runs a client program of PostgreSQL on the cluster; returns (status, what it wrote)."""
     program = os.path.join(db.bindir, name)
@@ -100,8 +104,9 @@ def restores(t, db, folder):
     """pg_dump and the ways back."""
     wanted, rows = catalog.listing(db, "isp"), contents(db, "isp")
     all_files = files(db, "isp")
-    t.ok(all(int(count) for count, _ in rows.values()), "every table has rows to dump",
-         [table for table, (count, _) in rows.items() if count == "0"])
+    empty = [table for table, (count, _) in rows.items()
+             if int(count) == 0 and table not in ONLY_EDGES]
+    t.is_(empty, [], "every table has rows to dump")
     plain, custom = os.path.join(folder, "isp.sql"), os.path.join(folder, "isp.dump")
     t.is_(tool(db, "pg_dump", "-d", "isp", "-f", plain), (0, ""), "pg_dump, plain, without a word")
     t.is_(tool(db, "pg_dump", "-d", "isp", "-Fc", "-f", custom), (0, ""), "pg_dump, custom")
