@@ -9,6 +9,7 @@ import os
 import signal
 import time
 
+import processes
 from waiting import Timeout, wait_until
 
 import oracle
@@ -134,6 +135,29 @@ def frozen(name):
     return harm
 
 
+def without_database(house):
+    """The machine comes up before the database: both agents wait for it; Kea exits, and comes up once
+    whoever keeps it (Restart=always) starts it again."""
+    pids = of_server(house.db.postmaster_pid())
+    kill(pids)
+    gone(pids)
+    waiting = [house.agent] + ([house.feed_agent] if "edge" in house.kinds else [])
+    for one in waiting:
+        one.kill9()
+        os.unlink(one.log)
+        one.process = processes.start(one.namespace.command(one.argv()), one.log)
+    if "kea4" in house.kinds:
+        house.kea.kill9()
+        with contextlib.suppress(Timeout):
+            house.kea.start(20)
+    house.db.start()
+    house.feeder()
+    if "kea4" in house.kinds and house.kea.process.poll() is not None:
+        house.kea.start()
+    for one in waiting:
+        processes.wait_ready(one.process, one.ready, one.log, 20, one.name)
+
+
 KINDS = {
     "feeder killed": feeder,
     "server killed": whole_server,
@@ -146,6 +170,7 @@ KINDS = {
     "named away": named_down,
     "Kea killed": restarted("kea"),
     "Kea away": kea_down,
+    "daemons started before database": without_database,
     "connection cut (download)": cut("serve"),
     "connection cut (feed)": cut("feed"),
     "connection silent (feed)": frozen("feed"),
