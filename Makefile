@@ -66,7 +66,7 @@ $(GENERATED): extension/symbols/generate.py $(wildcard extension/symbols/*.tsv)
 # (libldap-dev) for the look-up of ISC dhcpd.
 HAVE_LBER   := $(shell echo '\#include <lber.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 AGENT_OBJS   = $(patsubst %.c,build/agent/%.o,$(AGENT_SRC) $(ENGINE_SRC))
-AGENT_CFLAGS = -std=gnu11 -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GNU_SOURCE -fPIE $(WARNINGS) \
+AGENT_CFLAGS = -std=gnu11 -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2 -D_GNU_SOURCE -fPIE $(WARNINGS) -DNMSP_VERSION='"$(EXTVERSION)"' \
                -I. -I$(shell $(PG_CONFIG) --includedir) $(if $(HAVE_LBER),-DHAVE_LBER) $(AGENT_EXTRA)
 AGENT_LIBS   = -pthread -L$(shell $(PG_CONFIG) --libdir) -lpq -lcrypto $(if $(HAVE_LBER),-llber)
 

@@ -155,6 +155,8 @@ start_services(agent *a)
     a->d = database_new(a->l, &a->c);
     if (a->d == NULL)
         return false;
+    if (presence_start(a->l, &a->c, a->d) == NULL)
+        return false;
     if (a->c.download_listen.n > 0) {
         a->downloads = download_start(a->l, &a->c, a->d);
         if (a->downloads == NULL)

@@ -63,12 +63,12 @@ release(int code, Datum arg)
 }
 
 void
-nmsp_brake_enter(Oid database_oid)
+nmsp_brake_enter(Oid database_oid, int number)
 {
     TimestampTz until;
     int wait_s;
 
-    snprintf(file_name, sizeof(file_name), "nmsp_running.%u", database_oid);
+    snprintf(file_name, sizeof(file_name), "nmsp_running.%u.%d", database_oid, number);
     crashes = read_count() + 1;
     write_count(crashes);
     waiting = crashes > 0;

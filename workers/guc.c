@@ -9,6 +9,7 @@
 #include "utils/guc.h"
 
 char *nmsp_databases;
+int nmsp_feeders = 2;
 char *nmsp_role;
 char *nmsp_feed_roots;
 char *nmsp_command_file;
@@ -20,6 +21,10 @@ nmsp_define_settings(void)
     DefineCustomStringVariable("nmsp.databases",
                                "Databases that get a feeder, separated by commas.", NULL,
                                &nmsp_databases, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable(
+        "nmsp.feeders", "Feeders of each database, which share its targets.",
+        "A command that hangs or a slow disk delays the targets of its own feeder only.",
+        &nmsp_feeders, 2, 1, 16, PGC_SIGHUP, 0, NULL, NULL, NULL);
     DefineCustomStringVariable(
         "nmsp.role", "Role that workers connect as.",
         "Empty: the bootstrap superuser. In a database, workers run SQL with the "

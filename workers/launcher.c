@@ -1,5 +1,5 @@
 /*
- * launcher.c: keeps one feeder running for each database in nmsp.databases.
+ * launcher.c: keeps nmsp.feeders feeders running for each database in nmsp.databases.
  *
  * It has no database of its own. A feeder that ends is started again after 1, 2, 4 ... 60 s (a
  * database may not exist yet, or be dropped and made again); one that ran for a minute starts anew
@@ -26,6 +26,7 @@
 
 typedef struct child {
     char database[NAMEDATALEN]; /* "": unused */
+    int number;                 /* of the feeders of its database, from 0 */
     bool wanted;
     BackgroundWorkerHandle *handle; /* NULL: not started */
     TimestampTz started_at;
@@ -36,31 +37,34 @@ typedef struct child {
 static child children[NMSP_SLOTS];
 
 static child *
-find_child(const char *database)
+find_child(const char *database, int number)
 {
     for (int i = 1; i < NMSP_SLOTS; i++)
-        if (strcmp(children[i].database, database) == 0)
+        if (strcmp(children[i].database, database) == 0 &&
+            (database[0] == '\0' || children[i].number == number))
             return &children[i];
     return NULL;
 }
 
 static void
-want(const char *database)
+want(const char *database, int number)
 {
-    child *c = find_child(database);
+    child *c = find_child(database, number);
 
     if (strlen(database) >= NAMEDATALEN)
         return;
     if (c == NULL) {
-        c = find_child("");
+        c = find_child("", 0);
         if (c == NULL) {
             ereport(LOG,
-                    (errmsg("nmsp.databases names more than %d databases, \"%s\" gets no feeder",
-                            NMSP_SLOTS - 1, database)));
+                    (errmsg("there are more than %d feeders, database \"%s\" gets no further one",
+                            NMSP_SLOTS - 1, database),
+                     errhint("Lower nmsp.feeders.")));
             return;
         }
         memset(c, 0, sizeof(*c));
         strlcpy(c->database, database, NAMEDATALEN);
+        c->number = number;
     }
     c->wanted = true;
 }
@@ -81,7 +85,8 @@ read_list(void)
                  errmsg("setting nmsp.databases is not a list of names: \"%s\"", nmsp_databases)));
     else
         foreach (cell, names)
-            want(lfirst(cell));
+            for (int n = 0; n < nmsp_feeders; n++)
+                want(lfirst(cell), n);
     list_free(names);
     pfree(copy);
     for (int i = 1; i < NMSP_SLOTS; i++)
@@ -99,11 +104,11 @@ start_child(child *c, int slot)
         .bgw_library_name = "nmsp",
         .bgw_function_name = "nmsp_feeder_main",
         .bgw_type = "nmsp feeder",
-        .bgw_main_arg = Int32GetDatum(slot),
+        .bgw_main_arg = Int32GetDatum(c->number * NMSP_SLOTS + slot),
         .bgw_notify_pid = MyProcPid,
     };
 
-    snprintf(worker.bgw_name, BGW_MAXLEN, "nmsp feeder %s", c->database);
+    snprintf(worker.bgw_name, BGW_MAXLEN, "nmsp feeder %d of %s", c->number + 1, c->database);
     strlcpy(worker.bgw_extra, c->database, BGW_EXTRALEN);
     c->started_at = GetCurrentTimestamp();
     if (!RegisterDynamicBackgroundWorker(&worker, &c->handle)) {
@@ -203,7 +208,7 @@ nmsp_launcher_main(Datum arg)
     CurrentMemoryContext =
         AllocSetContextCreate(TopMemoryContext, "nmsp launcher", ALLOCSET_SMALL_SIZES);
 
-    if (!nmsp_slot_take(0, ""))
+    if (!nmsp_slot_take(0, "", 0))
         proc_exit(1);
     nmsp_slot_state("running");
     end_orphans();

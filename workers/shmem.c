@@ -6,6 +6,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
@@ -57,6 +58,42 @@ nmsp_shmem_init(void)
     shmem_startup_hook = make_memory;
 }
 
+/* The other feeders of a slot's database look again: targets are dealt anew. */
+static void
+wake_others(const nmsp_slot *mine)
+{
+    for (int i = 1; i < NMSP_SLOTS; i++) {
+        nmsp_slot *slot = &nmsp_state->slots[i];
+        int pgprocno = slot->pgprocno;
+
+        if (slot == mine || slot->database_oid != mine->database_oid || pgprocno < 0)
+            continue;
+        pg_atomic_fetch_add_u32(&slot->wakes, 1);
+        SetLatch(&ProcGlobal->allProcs[pgprocno].procLatch);
+    }
+}
+
+void
+nmsp_slot_works(void)
+{
+    my_slot->works = true;
+    wake_others(my_slot);
+}
+
+void
+nmsp_slot_share(int *feeder, int *feeders)
+{
+    *feeder = *feeders = 0;
+    for (int i = 1; i < NMSP_SLOTS; i++) {
+        const nmsp_slot *slot = &nmsp_state->slots[i];
+
+        if (slot == my_slot)
+            *feeder = *feeders;
+        if (slot == my_slot || (slot->works && slot->database_oid == my_slot->database_oid))
+            (*feeders)++;
+    }
+}
+
 static void
 give_back(int code, Datum arg)
 {
@@ -65,6 +102,8 @@ give_back(int code, Datum arg)
     if (slot == NULL)
         return;
     my_slot = NULL;
+    slot->works = false;
+    wake_others(slot);
     SpinLockAcquire(&slot->mutex);
     slot->pgprocno = -1;
     slot->database_oid = InvalidOid;
@@ -74,19 +113,21 @@ give_back(int code, Datum arg)
 }
 
 bool
-nmsp_slot_take(int number, const char *database)
+nmsp_slot_take(int at, const char *database, int number)
 {
-    nmsp_slot *slot = &nmsp_state->slots[number];
+    nmsp_slot *slot = &nmsp_state->slots[at];
     bool taken;
 
     SpinLockAcquire(&slot->mutex);
     taken = slot->pid != 0;
     if (!taken) {
-        if (strcmp(slot->database, database) != 0) {
+        if (strcmp(slot->database, database) != 0 || slot->number != number) {
             slot->starts = slot->batches = slot->artifacts = slot->failures = 0;
             slot->last_error[0] = '\0';
             strlcpy(slot->database, database, NAMEDATALEN);
+            slot->number = number;
         }
+        slot->works = false;
         slot->pid = MyProcPid;
         slot->pgprocno = MyProc->pgprocno;
         slot->started_at = GetCurrentTimestamp();

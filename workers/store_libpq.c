@@ -8,17 +8,20 @@
 #include "workers/store_libpq.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BYTEA_OID 17
 #define TEXT_OID 25
 #define MAX_PARAMS 10
 #define CONNECT_MS 5000
+#define REPORT_EVERY_MS 10000
 #define ANSWER_MS 600000 /* a first pull of a million artifacts may take long */
 
 typedef struct libpq {
@@ -26,6 +29,9 @@ typedef struct libpq {
     config c;
     PGconn *pq;
     sigset_t while_waiting;
+    int64_t began;
+    int64_t next_report;
+    int poked[2]; /* a pipe: the writer's thread ends a wait by it */
 } libpq;
 
 /* What a result's values point into. */
@@ -109,6 +115,8 @@ pq_message(const libpq *l, char *error, size_t size)
         error[n - 1] = '\0';
 }
 
+static bool command(libpq *l, const char *sql);
+
 static feed_status
 connect_database(libpq *l, char *error, size_t size)
 {
@@ -131,8 +139,12 @@ connect_database(libpq *l, char *error, size_t size)
         wait_for(l, PQsocket(l->pq), step == PGRES_POLLING_READING ? POLLIN : POLLOUT, 200);
         step = PQconnectPoll(l->pq);
     }
-    if (step == PGRES_POLLING_OK)
+    if (step == PGRES_POLLING_OK) {
+        /* The server's feeder notifies; where none runs, looking now and then has to do. */
+        command(l, "LISTEN nmsp_feed");
+        l->next_report = 0;
         return FEED_OK;
+    }
     pq_message(l, error, size);
     if (error[0] == '\0')
         snprintf(error, size, "the database does not answer");
@@ -399,13 +411,87 @@ nap(feed_store *store, long ms)
     return stop ? FEED_FATAL : FEED_OK;
 }
 
-/* Nobody wakes a process on another machine: it looks for itself. */
+/* Tells the database that this agent lives. */
+static void
+report(feed_store *store)
+{
+    libpq *l = store->context;
+    char pid[24];
+    char age[40];
+    feed_value params[4] = {{l->c.feed_agent, strlen(l->c.feed_agent)},
+                            {NMSP_VERSION, strlen(NMSP_VERSION)},
+                            {pid},
+                            {age}};
+    feed_rows rows;
+
+    if (l->pq == NULL || now_ms(store) < l->next_report)
+        return;
+    l->next_report = now_ms(store) + REPORT_EVERY_MS;
+    params[2].len = (size_t)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    params[3].len =
+        (size_t)snprintf(age, sizeof(age), "%lld ms", (long long)(now_ms(store) - l->began));
+    if (store->query(store,
+                     "SELECT nmsp.report_agent($1::text, 'feed', $2::text, '{feed}', $3::integer, "
+                     "$4::interval)",
+                     params, 4, false, &rows) == FEED_OK)
+        store->free_rows(store, &rows);
+}
+
+/* Whether the server's feeder has notified this agent since the last look. */
+static bool
+was_notified(libpq *l)
+{
+    bool mine = false;
+    PGnotify *notify;
+
+    if (l->pq == NULL || PQconsumeInput(l->pq) != 1)
+        return false;
+    while ((notify = PQnotifies(l->pq)) != NULL) {
+        mine = mine || strcmp(notify->extra, l->c.feed_agent) == 0;
+        PQfreemem(notify);
+    }
+    return mine;
+}
+
+static bool
+was_poked(libpq *l)
+{
+    char bytes[64];
+    bool poked = false;
+
+    while (read(l->poked[0], bytes, sizeof(bytes)) > 0)
+        poked = true;
+    return poked;
+}
+
+/* Waits for a notification, a poke, a signal or the time. */
 static feed_status
 idle(feed_store *store, long ms)
 {
     libpq *l = store->context;
+    int64_t end = now_ms(store) + (ms < l->c.feed_poll_ms ? ms : l->c.feed_poll_ms);
 
-    return nap(store, ms < l->c.feed_poll_ms ? ms : l->c.feed_poll_ms);
+    report(store);
+    while (!stop && !again && !was_poked(l) && !was_notified(l) && now_ms(store) < end) {
+        int64_t left = end - now_ms(store);
+        struct timespec t = {.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+        struct pollfd fds[2] = {{.fd = l->poked[0], .events = POLLIN},
+                                {.fd = l->pq ? PQsocket(l->pq) : -1, .events = POLLIN}};
+
+        if (left > 0 && ppoll(fds, 2, &t, &l->while_waiting) > 0 &&
+            (fds[1].revents & (POLLHUP | POLLERR)) != 0)
+            break; /* the database went away: the next question finds out */
+    }
+    return nap(store, 0);
+}
+
+static void
+poke(feed_store *store)
+{
+    libpq *l = store->context;
+
+    if (write(l->poked[1], "", 1) < 0)
+        return; /* full: it is poked already */
 }
 
 static const char *
@@ -442,12 +528,16 @@ store_libpq(const char *file, const config *c)
         .feed_roots = feed_roots,
         .command_file = command_file,
         .note = note,
+        .poke = poke,
     };
     struct sigaction action = {.sa_handler = on_signal};
     sigset_t blocked;
 
     l.file = file;
     l.c = *c;
+    l.began = now_ms(NULL);
+    if (pipe2(l.poked, O_CLOEXEC | O_NONBLOCK) != 0)
+        store.poke = NULL;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     sigaddset(&blocked, SIGINT);

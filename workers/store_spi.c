@@ -296,6 +296,7 @@ idle(feed_store *store, long ms)
     }
     look_anyway = false;
     poked = false;
+    nmsp_slot_share(&store->feeder, &store->feeders);
     wakes_seen = nmsp_slot_wakes();
     return FEED_OK;
 }
@@ -327,7 +328,8 @@ note(feed_store *store, long files, const char *error)
     nmsp_slot_note(files, error);
 }
 
-/* Called by the writer's thread: SetLatch is made for signal handlers, so it needs nothing of ours. */
+/* Called by the writer's thread: SetLatch is made for signal handlers, so it needs nothing of ours.
+ */
 static void
 poke(feed_store *store)
 {
@@ -349,7 +351,9 @@ nmsp_store_spi(void)
         .command_file = command_file,
         .note = note,
         .poke = poke,
+        .relay = "SELECT nmsp_feed.relay()",
     };
 
+    nmsp_slot_share(&store.feeder, &store.feeders);
     return &store;
 }

@@ -14,7 +14,7 @@
 
 #include "workers/feed/feed.h"
 
-#define NMSP_SLOTS 17 /* slot 0 is the launcher's, the others are feeders' */
+#define NMSP_SLOTS 65 /* slot 0 is the launcher's, the others are feeders' */
 #define NMSP_ERROR_MAX 256
 
 /* What one worker tells about itself. Only its owner writes; pid and pgprocno 0 / -1 = not running.
@@ -22,6 +22,8 @@
 typedef struct nmsp_slot {
     slock_t mutex;
     char database[NAMEDATALEN];
+    int number;             /* of the feeders of its database, from 0 */
+    bool works;             /* it takes its share of the targets */
     Oid database_oid;       /* read without lock by writers' sessions at commit */
     volatile int pgprocno;  /* whose latch to set; PGPROCs never vanish, so no race to a NULL */
     pg_atomic_uint32 wakes; /* by writers' sessions */
@@ -45,6 +47,7 @@ extern nmsp_shared *nmsp_state;
 
 /* Settings; see guc.c. */
 extern char *nmsp_databases;
+extern int nmsp_feeders;
 extern char *nmsp_role;
 extern char *nmsp_feed_roots;
 extern char *nmsp_command_file;
@@ -56,11 +59,15 @@ extern void nmsp_define_settings(void);
 extern void nmsp_shmem_init(void);
 
 /* Takes a slot for this process; false when a live process has it. Given back at exit. */
-extern bool nmsp_slot_take(int slot, const char *database);
+extern bool nmsp_slot_take(int slot, const char *database, int number);
 extern void nmsp_slot_database(Oid database_oid);
 extern void nmsp_slot_state(const char *state);
 /* Counts a batch of so many artifacts, or a failure with its message. */
 extern void nmsp_slot_note(long artifacts, const char *error);
+/* This feeder takes its share of the targets from now on; the others of its database look again. */
+extern void nmsp_slot_works(void);
+/* Which of how many feeders of its database that work this one is. */
+extern void nmsp_slot_share(int *feeder, int *feeders);
 /* How often this process was woken by writers. */
 extern uint32 nmsp_slot_wakes(void);
 /* Process id in a slot, 0 when none runs. */
@@ -68,7 +75,7 @@ extern int nmsp_slot_pid(int slot);
 
 /* Slows down a worker that took the server down: waits, longer each time, until it is safe to work.
  * See crash_brake.c. */
-extern void nmsp_brake_enter(Oid database_oid);
+extern void nmsp_brake_enter(Oid database_oid, int number);
 /* Call now and then: after a minute alive past crashes are forgotten. */
 extern void nmsp_brake_alive(void);
 

@@ -198,6 +198,28 @@ CREATE TABLE nmsp_feed.gone (
 );
 COMMENT ON TABLE nmsp_feed.gone IS 'Files of artifacts that are gone or renamed, kept for the grace time of the feed';
 
+CREATE TABLE nmsp_feed.agent (
+    name text NOT NULL,
+    work text NOT NULL
+        CONSTRAINT agent_work_is_feed_or_serve CHECK (work IN ('feed', 'serve')),
+    version text NOT NULL,
+    serves text[] NOT NULL DEFAULT '{}',
+    address inet,
+    pid integer NOT NULL,
+    began timestamptz NOT NULL,
+    seen timestamptz NOT NULL,
+    PRIMARY KEY (name, work)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE nmsp_feed.agent IS 'The processes of nmsp-agent that reported, each every few seconds';
+COMMENT ON COLUMN nmsp_feed.agent.name IS 'Its name: feed_agent or name in its configuration';
+COMMENT ON COLUMN nmsp_feed.agent.work IS 'feed: it feeds the targets that name it; serve: it answers modems and DHCP servers';
+COMMENT ON COLUMN nmsp_feed.agent.version IS 'Version of the program';
+COMMENT ON COLUMN nmsp_feed.agent.serves IS 'What it serves: download, time, lookup; feed';
+COMMENT ON COLUMN nmsp_feed.agent.address IS 'Where it connects from; null: by a socket of this machine';
+COMMENT ON COLUMN nmsp_feed.agent.pid IS 'Its process there';
+COMMENT ON COLUMN nmsp_feed.agent.began IS 'When it was started';
+COMMENT ON COLUMN nmsp_feed.agent.seen IS 'When it reported last';
+
 COMMENT ON COLUMN nmsp_feed.feed.name IS 'Name of the kind of daemon';
 COMMENT ON COLUMN nmsp_feed.dependency.feed IS 'The feed that depends';
 COMMENT ON COLUMN nmsp_feed.target.id IS 'Key';

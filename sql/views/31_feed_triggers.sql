@@ -308,23 +308,6 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed.install_triggers() IS
     'Makes the triggers that record changes, from nmsp_feed.dependency; call it after a change there. Returns the number of tables';
 
--- ---------------------------------------------------------------- workers
-
-CREATE OR REPLACE VIEW nmsp.worker_status AS SELECT * FROM nmsp.worker_status();
-COMMENT ON VIEW nmsp.worker_status IS
-    'The workers of this server (empty when nmsp is not in shared_preload_libraries): who runs where, since when, how often restarted, last error';
-COMMENT ON COLUMN nmsp.worker_status.worker IS 'launcher or feeder';
-COMMENT ON COLUMN nmsp.worker_status.database IS 'Database it works in; null for the launcher';
-COMMENT ON COLUMN nmsp.worker_status.pid IS 'Process id; null = it does not run';
-COMMENT ON COLUMN nmsp.worker_status.state IS 'starting, running, crash brake (waits after a crash) or stopped';
-COMMENT ON COLUMN nmsp.worker_status.started_at IS 'When it was started last';
-COMMENT ON COLUMN nmsp.worker_status.starts IS 'How often it was started since the server was';
-COMMENT ON COLUMN nmsp.worker_status.batches IS 'Batches put in place';
-COMMENT ON COLUMN nmsp.worker_status.artifacts IS 'Artifacts in these batches';
-COMMENT ON COLUMN nmsp.worker_status.failures IS 'Attempts that failed';
-COMMENT ON COLUMN nmsp.worker_status.last_error IS 'The last failure; shown to members of pg_read_all_stats';
-COMMENT ON COLUMN nmsp.worker_status.last_error_at IS 'When that was';
-
 -- What was refused may be the fault of functions that are mended now.
 UPDATE nmsp_feed.target t SET check_requested = clock_timestamp()
  WHERE EXISTS (SELECT FROM nmsp_feed.artifact a WHERE a.target_id = t.id AND a.error IS NOT NULL);

@@ -22,7 +22,7 @@ BEGIN
     END IF;
     IF level = 'agent' THEN
         EXECUTE format('GRANT USAGE ON SCHEMA nmsp TO %s', grantee);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.download_batch(text[], inet[], timestamptz), nmsp.keep_downloads(timestamptz),
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_agent(text, text, text, text[], integer, interval), nmsp.download_batch(text[], inet[], timestamptz), nmsp.keep_downloads(timestamptz),
             nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]),
             nmsp.lookup_host(macaddr), nmsp.lookup_class(macaddr, text) TO %s', grantee);
         RETURN;
@@ -93,16 +93,17 @@ BEGIN
     RETURN QUERY SELECT 'schema'::text, CASE WHEN nmsp.schema_version() < nmsp.code_version() THEN 'error' ELSE 'ok' END,
         format('schema version %s, code version %s', nmsp.schema_version(), nmsp.code_version()),
         CASE WHEN nmsp.schema_version() < nmsp.code_version() THEN 'SELECT nmsp.migrate();' END;
-    IF EXISTS (SELECT FROM nmsp_feed.target t WHERE t.enabled) THEN
+    IF EXISTS (SELECT FROM nmsp_feed.target t WHERE t.enabled AND coalesce(t.settings ->> 'agent', '') = '') THEN
         RETURN QUERY SELECT 'feeder'::text, CASE WHEN w.n > 0 THEN 'ok' ELSE 'error' END,
             CASE WHEN w.n > 0 THEN 'the feeder of this database runs' ELSE 'no feeder runs for this database' END,
             CASE WHEN w.n = 0 THEN format('Put into postgresql.conf: shared_preload_libraries = ''nmsp'' and nmsp.databases = %L, and restart the server.', current_database()) END
-          FROM (SELECT count(*) AS n FROM nmsp.worker_status s WHERE s.database = current_database() AND s.pid IS NOT NULL) w;
+          FROM (SELECT count(*) AS n FROM nmsp.worker_status s WHERE s.worker = 'feeder' AND s.database = current_database() AND s.pid IS NOT NULL) w;
     END IF;
     RETURN QUERY SELECT format('feed %s "%s"', s.feed, s.name), CASE WHEN s.error IS NULL THEN 'ok' ELSE 'error' END,
         coalesce(s.error, format('%s artifacts in place, %s changes waiting', s.artifacts, s.queue)),
         CASE WHEN s.error IS NOT NULL THEN 'The last good state stays in service. Mend the rows the message speaks of; SELECT * FROM nmsp_feed.quarantine shows which.' END
       FROM nmsp_feed.status s WHERE s.enabled;
+    RETURN QUERY SELECT a.* FROM nmsp_feed.agent_health() a;
     RETURN QUERY SELECT e.* FROM nmsp_feed.edge_health() e;
     RETURN QUERY SELECT 'netgw'::text, 'warning'::text, format('"%s" has modems but no shared secret', g.name),
         format('INSERT INTO nmsp.netgw_secret (netgw_id, shared_secret) VALUES (%s, ''...'');', g.id)

@@ -73,7 +73,7 @@ class Bed:
     """A server with the two toy targets."""
 
     def __init__(self, stack):
-        self.db = Cluster({"shared_preload_libraries": "nmsp", "nmsp.databases": "postgres",
+        self.db = Cluster({"shared_preload_libraries": "nmsp", "nmsp.databases": "postgres", "nmsp.feeders": "1",
                            "fsync": "on"})
         self.db.init()
         stack.callback(self.db.close)

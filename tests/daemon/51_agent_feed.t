@@ -44,7 +44,7 @@ class Feeder:
         for path, text in ((script, RELOAD), (os.path.join(folder, "commands"),
                                               f"noted {script} %r\n"),
                            (self.file, f"database = host={db.sockets} dbname=postgres user=feeder\n"
-                            f"feed_agent = edge-1\nfeed_roots = {folder}\nfeed_poll_ms = 50\n"
+                            f"feed_agent = edge-1\nfeed_roots = {folder}\nfeed_poll_ms = 20000\n"
                             f"feed_command_file = {folder}/commands\n")):
             with open(path, "w") as file:
                 file.write(text)
@@ -91,7 +91,7 @@ def story(t, stack):
     db.psql("INSERT INTO nmsp_feed.target (feed, root, settings) VALUES "
             f"('tftpd', '{feeder.root}', '{{\"agent\": \"edge-1\"}}')")
     db.wait_for("SELECT count(*) FROM nmsp.worker_status WHERE worker = 'feeder' AND "
-                "state = 'running'", "1")
+                "state = 'running'", "2")
     t.is_(db.value("SELECT count(*) FROM nmsp_feed.targets()"), "0",
           "the target is none of the server's own")
     stack.callback(lambda: processes.stop(feeder.process))
@@ -108,7 +108,13 @@ def story(t, stack):
         begin = time.monotonic()
         wait_until(lambda: feeder.files()["cm-7.cfg"] == feeder.wanted()["cm-7.cfg"], bool, 10)
         times.append(time.monotonic() - begin)
-    t.diag(f"commit -> in place: median {sorted(times)[5] * 1000:.0f} ms (it looks every 50 ms)")
+    t.diag(f"commit -> in place: median {sorted(times)[5] * 1000:.0f} ms (it looks every 20 s, and is notified)")
+    t.is_(db.query("SELECT name, state, serves, pid FROM nmsp.worker_status WHERE worker = 'agent'"),
+          [["edge-1", "running", "{feed}", str(feeder.process.pid)]], "the agent has reported")
+    t.is_(db.value("SELECT state FROM nmsp.health() WHERE component = 'agent \"edge-1\" (feed)'"), "ok", "and is well")
+    db.psql("UPDATE nmsp_feed.agent SET seen = seen - interval '1 min'")
+    t.is_(db.value("SELECT state FROM nmsp.health() WHERE component = 'agent \"edge-1\" (feed)'"), "error",
+          "health() shows one that is silent")
     db.psql("DELETE FROM nmsp.modem WHERE id = 9")
     t.ok(feeder.in_step(), "a deleted modem's file goes")
     db.restart("immediate")

@@ -151,7 +151,7 @@ def taken_over(t, bed):
         os.unlink(lost)
         bed.standby.psql("SELECT pg_promote()")
         bed.standby.wait_for("SELECT count(*) FROM nmsp.worker_status WHERE worker = 'feeder' AND "
-                             "state = 'running'", "1", 30)
+                             "state = 'running'", "2", 30)
         feeder = time.monotonic() - begin
         bed.standby.psql(set_place("after"))
         wait_until(lambda: b"after" in bed.load(timeout=0.2, tries=1), bool, 30, "served")

@@ -18,9 +18,10 @@
 #define LOOK_EVERY_MS 30000 /* safety net: a wake-up may be lost (COMMIT PREPARED) */
 #define NOT_READY_MS 3000   /* the schema is absent or behind: look again */
 #define PRUNE_EVERY_MS 10000
-#define HAND_OVER_MS 3000 /* another feeder may hold a root so long after targets were dealt anew  \
-                           */
-#define LATER_MS 1000     /* lower ranks are not there yet */
+#define HAND_OVER_MS                                                                               \
+    3000              /* another feeder may hold a root so long after targets were dealt anew      \
+                       */
+#define LATER_MS 1000 /* lower ranks are not there yet */
 
 /* ---------------------------------------------------------------- targets */
 
@@ -312,7 +313,7 @@ prune(engine *e)
 {
     int64_t now = e->store->now(e->store);
 
-    if (now < e->next_prune)
+    if (now < e->next_prune || e->store->feeder != 0)
         return FEED_OK;
     e->next_prune = now + PRUNE_EVERY_MS;
     return feed_execute(e->store, "SELECT nmsp_feed.prune()", NULL, 0, NULL, 0);
@@ -325,6 +326,9 @@ do_round(engine *e, long *wait_ms)
     feed_status status = load_targets(e);
 
     *wait_ms = LOOK_EVERY_MS;
+    if (status == FEED_OK && e->store->relay != NULL &&
+        feed_execute(e->store, e->store->relay, NULL, 0, NULL, 0) == FEED_FATAL)
+        return FEED_FATAL;
     if (status != FEED_OK) {
         *wait_ms = NOT_READY_MS;
         return status == FEED_FATAL ? FEED_FATAL : FEED_OK;

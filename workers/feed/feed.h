@@ -68,6 +68,8 @@ struct feed_store {
      * two calls of idle(). feeders 0 counts as 1. */
     int feeder;
     int feeders;
+    /* Others that are fed from here by engines elsewhere are told of changes. NULL: none are. */
+    const char *relay; /* a statement */
 };
 
 /* Column of a row; never NULL, its data may be. */

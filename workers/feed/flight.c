@@ -150,7 +150,7 @@ look_ahead(engine *e, target *t, bool *more)
     if (status == FEED_RETRY)
         return feed_fail(e, t, NULL, error);
     m->at_end = answer == PULL_NOTHING;
-    *more = answer != PULL_NOTHING;
+    *more = *more || answer != PULL_NOTHING;
     return status;
 }
 
@@ -158,10 +158,12 @@ static feed_status
 count_more(engine *e, target *t, bool *more)
 {
     feed_value params[1] = {text_value(t->id_text)};
+    bool again = false;
     feed_status status =
-        feed_ask(e->store, "SELECT nmsp_feed.count_more($1::bigint)", params, 1, more);
+        feed_ask(e->store, "SELECT nmsp_feed.count_more($1::bigint)", params, 1, &again);
 
-    t->memory->counted = !*more;
+    t->memory->counted = !again;
+    *more = *more || again;
     return status;
 }
 
@@ -169,8 +171,11 @@ static feed_status
 serve_walk(engine *e, target *t, bool *more)
 {
     memory *m = t->memory;
+    bool flew = m->flight.token != NULL;
     feed_status status = land(e, t, false);
 
+    /* what was known of the target is older than what has just been confirmed */
+    *more = flew && m->flight.token == NULL;
     if (status != FEED_OK)
         return status;
     if (m->flight.token == NULL && m->ahead.token == NULL) {

@@ -81,18 +81,17 @@ feed_status
 feed_check_done(feed_store *store, const char *target, feed_check *check, char *error,
                 size_t error_size)
 {
-    feed_value params[2] = {{target, strlen(target)}, {check->request, strlen(check->request)}};
+    /* A comparison that nobody asked for is one at the start. */
+    const char *request = check->request[0] != '\0' ? check->request : NULL;
+    feed_value params[2] = {{target, strlen(target)}, {request, request ? strlen(request) : 0}};
     feed_rows rows;
-    feed_status status = FEED_OK;
+    feed_status status = store->query(
+        store, "SELECT nmsp_feed.checked($1::bigint, $2::timestamptz)", params, 2, false, &rows);
 
-    if (check->request[0] != '\0') {
-        status = store->query(store, "SELECT nmsp_feed.checked($1::bigint, $2::timestamptz)",
-                              params, 2, false, &rows);
-        if (status == FEED_OK)
-            store->free_rows(store, &rows);
-        else
-            feed_message(error, error_size, "%s", rows.error);
-    }
+    if (status == FEED_OK)
+        store->free_rows(store, &rows);
+    else
+        feed_message(error, error_size, "%s", rows.error);
     if (status == FEED_OK)
         feed_check_forget(check);
     return status;

@@ -36,6 +36,10 @@ static const statement statements[ASK_COUNT] = {
                     "$4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::int[], "
                     "$10::real[], $11::bytea[], $12::bytea[])"},
     [ASK_KEEP] = {"keep", "SELECT made::text, dropped::text FROM nmsp.keep_downloads()"},
+    [ASK_PRESENCE] = {"presence",
+                      "SELECT nmsp.report_agent($1::text, 'serve', $2::text, "
+                      "pg_catalog.string_to_array(pg_catalog.rtrim($3::text), ' '), $4::int, "
+                      "$5::interval)"},
     [ASK_HOST] = {"host", "SELECT name, pg_catalog.array_to_string(statements, E'\\n'), "
                           "pg_catalog.array_to_string(options, E'\\n') "
                           "FROM nmsp.lookup_host($1::macaddr)"},
@@ -444,7 +448,7 @@ bool
 database_ask(database *d, question q, int n, const char *const values[], answer_function f,
              void *owner, uint64_t tag)
 {
-    connection *c = least_busy(d, q == ASK_RECORD || q == ASK_KEEP);
+    connection *c = least_busy(d, q == ASK_RECORD || q == ASK_KEEP || q == ASK_PRESENCE);
 
     if (c == NULL || n > PARAMS_MAX)
         return false;

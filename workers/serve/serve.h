@@ -145,6 +145,7 @@ typedef enum question {
     ASK_DOWNLOAD, /* paths, sources -> n, verdict, content, note, modem_id, netgw_id, two hashes */
     ASK_RECORD,
     ASK_KEEP,
+    ASK_PRESENCE,
     ASK_HOST,  /* mac -> name, statements, options */
     ASK_CLASS, /* remote-id, class -> one row when the modem's CPEs are members */
     ASK_COUNT
@@ -193,6 +194,10 @@ download_service *download_start(loop *l, const config *c, database *d);
 void download_reconfigure(download_service *s, const config *c);
 /* At the end: what is still to be recorded is sent. */
 void download_stop(download_service *s);
+
+/* Reports that this agent lives; c is read at each report. */
+typedef struct presence presence;
+presence *presence_start(loop *l, const config *c, database *d);
 
 struct time_service *time_start(loop *l, const config *c);
 
