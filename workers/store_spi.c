@@ -230,6 +230,7 @@ query(feed_store *store, const char *sql, const feed_value *params, int n, bool 
     feed_status status = FEED_RETRY;
     bool again = true;
 
+    nmsp_slot_share(&store->feeder, &store->feeders);
     for (int attempt = 0; again && attempt < 5; attempt++) {
         again = false;
         status = try_query(sql, params, n, one_snapshot, rows, &again);
@@ -296,7 +297,6 @@ idle(feed_store *store, long ms)
     }
     look_anyway = false;
     poked = false;
-    nmsp_slot_share(&store->feeder, &store->feeders);
     wakes_seen = nmsp_slot_wakes();
     return FEED_OK;
 }

@@ -76,7 +76,9 @@ BEGIN ATOMIC
       JOIN nmsp_feed.feed f ON f.name = t.feed
      CROSS JOIN LATERAL (
            SELECT t.snapshot IS NULL OR t.home IS DISTINCT FROM nmsp_feed._home()
-                  OR EXISTS (SELECT FROM nmsp_feed._pending(t.id)) AS single,
+                  OR EXISTS (SELECT FROM nmsp_feed._pending(t.id))
+                  -- where nothing waits, an attempt shows whether what failed is well again
+                  OR t.error IS NOT NULL AND f.mode <> 'record' AS single,
                   EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) AS many) w
      CROSS JOIN LATERAL (
            SELECT w.single OR w.many AS work,

@@ -178,7 +178,7 @@ hold_root(engine *e, target *t, bool *busy, char *error, size_t error_size)
         close_root(m);
         if (m->busy == 0)
             m->busy = e->store->now(e->store);
-        *busy = e->store->feeders > 1 && e->store->now(e->store) - m->busy < HAND_OVER_MS;
+        *busy = e->store->relay != NULL && e->store->now(e->store) - m->busy < HAND_OVER_MS;
         return false;
     }
     m->busy = 0;

@@ -64,8 +64,8 @@ struct feed_store {
     /* Ends an idle() that is under way or comes next. May be called from another thread. NULL: the
      * engine looks often instead. */
     void (*poke)(feed_store *store);
-    /* Which of how many feeders that share the targets this is, from 0; they may change between
-     * two calls of idle(). feeders 0 counts as 1. */
+    /* Which of how many feeders that share the targets this is, from 0; they may change with
+     * each query(). feeders 0 counts as 1. */
     int feeder;
     int feeders;
     /* Others that are fed from here by engines elsewhere are told of changes. NULL: none are. */
