@@ -34,7 +34,7 @@ COMMENT ON FUNCTION nmsp_kea.vendor_classes(int) IS 'Classes by what a device sa
 CREATE OR REPLACE FUNCTION nmsp_kea.guard(pool nmsp.pool) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN NOT (pool).active THEN 'nobody' WHEN (pool).purpose = 'stb' THEN 'stb-' || (pool).id
-            WHEN (pool).purpose IN ('cpe_public', 'cpe_private') THEN 'cpe' ELSE replace((pool).purpose, '_', '-') END;
+            WHEN (pool).purpose IN ('cpe_public', 'cpe_private') THEN 'cpe' WHEN (pool).purpose = 'cpe_unknown' THEN 'client' ELSE replace((pool).purpose, '_', '-') END;
 COMMENT ON FUNCTION nmsp_kea.guard(nmsp.pool) IS 'Class that may use the network of a pool.';
 
 CREATE OR REPLACE FUNCTION nmsp_kea.pool_guard(pool nmsp.pool) RETURNS text
@@ -63,6 +63,11 @@ BEGIN ATOMIC
                || (SELECT pg_catalog.string_agg(format(' and not member(''%s'')', v.name), '' ORDER BY v.rank) FROM vendor v)
         UNION ALL
         SELECT 9223372036854775805, 'cpe-' || t, format('member(''cpe'') and member(''%s'')', t) FROM pg_catalog.unnest(ARRAY['private', 'public']) t
+        UNION ALL
+        -- Kea chooses a network before it knows that nobody knows the client: the guard of that network
+        -- looks at the packet alone, that of its pool at the rest.
+        SELECT 9223372036854775800, 'client', (SELECT pg_catalog.string_agg(format('not member(''%s'')', v.name), ' and ' ORDER BY v.rank) FROM vendor v)
+         WHERE EXISTS (SELECT FROM nmsp.pool p WHERE p.purpose = 'cpe_unknown' AND pg_catalog.family(p.network) = version)
         UNION ALL
         -- Walled gardens: who is behind a blocked modem, and who is behind one that nobody knows.
         SELECT 9223372036854775805, g.name, g.test || (SELECT pg_catalog.string_agg(format(' and not member(''%s'')', v.name), '' ORDER BY v.rank) FROM vendor v)

@@ -224,6 +224,27 @@ def plant(t, bed):
     t.ok(not os.path.exists(f"{isp.dhcpd_root}/current/netgw/{three.id}.conf"), "nor has it a file")
 
 
+def gardens(t, bed):
+    """Who is blocked, and who is unknown, has a pool of his own."""
+    silent(t, bed.cpe("06:00:00:00:0b:01", BLOCKED), "no walled garden: a blocked modem's CPE is not served")
+    bed.change("INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router, dns_server, "
+               f"lease_time) SELECT {bed.one.id}, v.p, v.n::cidr, (v.n || '.10')::inet, (v.n || '.20')::inet, "
+               "(v.n || '.1')::inet, '{10.9.9.53}', 120 FROM (VALUES ('cpe_blocked', '100.80.0'), "
+               "('cpe_unknown', '100.81.0')) v(p, n)")
+    for network in ("100.80.0.0/24", "100.81.0.0/24"):
+        bed.isp.net.cmts["cmts-1"].add_pool(network)
+    for mac, behind, net in (("06:00:00:00:0b:01", BLOCKED, "100.80.0."),
+                             ("06:00:00:00:0b:02", "02:00:00:99:00:07", "100.81.0.")):
+        result = bed.cpe(mac, behind).boot()
+        t.is_((result.address[:9], result.options["dns_servers"], result.lease_time),
+              (net, ["10.9.9.53"], 120), f"walled garden {net}0: address, name server, short lease")
+    t.ok(bed.one.holds(bed.cpe("06:00:00:00:0b:03", ROAMING).boot().address, "cpe_private"),
+         "others are where they were")
+    bed.change(f"UPDATE nmsp.modem SET internet_access = true WHERE mac = '{BLOCKED}'")
+    t.ok(bed.one.holds(bed.cpe("06:00:00:00:0b:01", BLOCKED).boot().address, "cpe_private"),
+         "unblocked: out of the garden")
+
+
 def lease_query(t, bed):
     device = bed.isp.device(ROAMING)
     relay, giaddr = bed.one.relay.relay, bed.one.relay.giaddr
@@ -263,6 +284,7 @@ def story(t, stack):
     pools(t, bed)
     plant(t, bed)
     lease_query(t, bed)
+    gardens(t, bed)
     t.is_(bed.isp.db.query("SELECT component, message FROM nmsp.health() WHERE state <> 'ok'"),
           [], "nmsp.health() has no complaint")
 

@@ -250,6 +250,25 @@ def new_pool(t, bed, probe):
     wait_until(lambda: len(probe.answered), lambda count: count > answers + 20, 10, "answers")
 
 
+def gardens(t, bed):
+    """Who is blocked, and who is unknown, has a pool of his own."""
+    bed.sql("INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router, dns_server, lease_time) "
+            f"SELECT {bed.cmts['cmts-1'].id}, v.p, (v.n || '.0/24')::cidr, (v.n || '.10')::inet, (v.n || '.20')::inet, "
+            "(v.n || '.1')::inet, '{10.9.9.53}', 120 FROM (VALUES ('cpe_blocked', '100.80.0'), "
+            "('cpe_unknown', '100.81.0')) v(p, n);"
+            f"UPDATE nmsp.modem SET internet_access = false WHERE id = {bed.ids[PRIVATE]}")
+    bed.isp.wait_in_step()
+    for mac, behind, net in (("0a:00:00:08:00:01", PRIVATE, "100.80.0."),
+                             ("0a:00:00:08:00:02", "02:00:00:99:00:01", "100.81.0.")):
+        result = bed.cpe(mac, behind).boot()
+        t.is_((result.address[:9], result.options["dns_servers"], result.lease_time),
+              (net, ["10.9.9.53"], 120), f"walled garden {net}0: address, name server, short lease")
+    silent(t, bed.isp.place("02:00:00:99:00:01", bed.cmts["cmts-1"]), "an unknown modem: still silence")
+    bed.sql(f"UPDATE nmsp.modem SET internet_access = true WHERE id = {bed.ids[PRIVATE]}")
+    t.ok(bed.cmts["cmts-1"].holds(bed.cpe("0a:00:00:08:00:01", PRIVATE).boot().address, "cpe_private"),
+         "unblocked: out of the garden")
+
+
 def refused_structure(t, bed):
     """A config-set that Kea refuses leaves it deaf; the last good one is set again."""
     root = os.path.join(bed.isp.folder, "feeds", "kea4", "current", "kea-dhcp4.conf")
@@ -364,7 +383,7 @@ def story(t, stack):
     tap.require(isps.missing() or kea.missing())
     bed = Bed(stack)
     try:
-        for part in (modems_boot, strangers, contracts, endpoints, changes, load, structure,
+        for part in (modems_boot, strangers, contracts, endpoints, changes, load, structure, gardens,
                      refused_structure, outage, outages_under_load):
             part(t, bed)
     except BaseException:
