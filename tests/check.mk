@@ -58,4 +58,4 @@ bench:
 
 # A million modems fed: ratios against the daemons' own ways (doc/performance.md). FEED_BENCH: parts.
 bench-feed:
-	$(BUILD) && $(MAKE) -s kea-hook && python3 tests/bench/feed_bench.py
+	$(DEV) && $(BUILD) && $(MAKE) -s kea-hook && python3 tests/bench/feed_bench.py
