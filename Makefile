@@ -26,7 +26,7 @@ SQL_VIEWS  = $(sort $(wildcard sql/views/*.sql))
 
 CORE_SRC   = $(wildcard extension/docsis/*.c) $(wildcard extension/template/*.c)
 ENGINE_SRC = $(wildcard workers/feed/*.c)
-AGENT_SRC  = workers/agent.c $(wildcard workers/store_libpq.c) $(wildcard workers/serve/*.c)
+AGENT_SRC  = workers/agent.c workers/action.c $(wildcard workers/store_libpq.c) $(wildcard workers/serve/*.c)
 SERVER_SRC = $(wildcard extension/pg/*.c) $(filter-out $(AGENT_SRC),$(wildcard workers/*.c))
 GENERATED  = build/symbols/symbols_generated.c
 OBJS = $(patsubst %.c,%.o,$(CORE_SRC) $(ENGINE_SRC) $(SERVER_SRC) $(GENERATED))

@@ -2,11 +2,13 @@
  * agent.c: nmsp-agent, the process beside the database that the network talks to:
  *   nmsp-agent -c FILE        serves downloads (TFTP), time (RFC 868) and dhcpd's look-up
  *   nmsp-agent -f -c FILE     feeds daemons on this machine, as the server's feeder does on its own
+ *   nmsp-agent -a -c FILE     does actions: resets modems, ends sessions
  *   nmsp-agent -t -c FILE     checks the configuration file only
  *
  * SIGTERM and SIGINT end it, SIGHUP reads the file again (listening addresses, sockets and user
  * stay as they are until a restart).
  */
+#include "workers/action.h"
 #include "workers/serve/serve.h"
 #include "workers/store_libpq.h"
 
@@ -67,9 +69,10 @@ agent_log(agent_level level, const char *format, ...)
 static int
 usage(void)
 {
-    fprintf(stderr, "usage: nmsp-agent [-f|-t] -c FILE\n"
+    fprintf(stderr, "usage: nmsp-agent [-f|-a|-t] -c FILE\n"
                     "  -c FILE  configuration file\n"
                     "  -f       feed daemons on this machine instead of serving\n"
+                    "  -a       do actions instead of serving\n"
                     "  -t       only check the file\n");
     return 2;
 }
@@ -219,13 +222,16 @@ main(int argc, char **argv)
     char error[600];
     bool check = false;
     bool feeder = false;
+    bool actions = false;
     int option;
 
-    while ((option = getopt(argc, argv, "c:ft")) != -1) {
+    while ((option = getopt(argc, argv, "c:fat")) != -1) {
         if (option == 'c')
             a.file = optarg;
         else if (option == 'f')
             feeder = true;
+        else if (option == 'a')
+            actions = true;
         else if (option == 't')
             check = true;
         else
@@ -243,5 +249,11 @@ main(int argc, char **argv)
     with_debug = a.c.debug;
     if (to_syslog)
         openlog("nmsp-agent", LOG_PID, LOG_DAEMON);
+    if (actions) {
+        if (!become_user(&a.c))
+            return 1;
+        no_core_files();
+        return action_run(a.file, &a.c);
+    }
     return feeder ? feed(&a) : serve(&a);
 }

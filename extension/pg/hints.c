@@ -355,6 +355,17 @@ static const constraint_hint constraint_hints[] = {
     {"firmware_campaign_window_has_start_and_end", "Set both or neither."},
     {"firmware_campaign_window_is_not_empty", "For the whole day set both to null."},
     {"firmware_campaign_started_has_an_image", "Begin it by SELECT nmsp.start_campaign(id)."},
+
+    {"setting_action_rate_is_positive", "Use 1 or more a minute."},
+    {"setting_action_retention_is_a_day_or_more", "Use a day or more."},
+    {"netgw_reset_by_is_known", "Use cmts or modem, or null."},
+    {"netgw_action_rate_is_positive", "Use 1 or more a minute, or null."},
+    {"netgw_snmp_write_community_is_1_to_64_plain_characters",
+     "Use 1 to 64 printable ASCII characters without blanks."},
+    {"reset_method_vendor_is_lower_case", "Write the vendor in lower case."},
+    {"reset_method_oid_is_numeric", "Write numbers with points; {mac} stands for the modem."},
+    {"reset_method_type_is_known", "Use i, u, s, x or a, as snmpset does."},
+    {"reset_method_value_is_plain", "Use letters and digits; {hex} stands for the modem."},
 };
 
 static ExecutorRun_hook_type previous_run = NULL;

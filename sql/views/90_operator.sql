@@ -13,11 +13,11 @@ DECLARE
     relation record;
     secret CONSTANT text[] := ARRAY['setting_secret', 'netgw_secret', 'ppp_account_secret', 'phone_number_secret', 'radcheck', 'nas'];
     writable CONSTANT text[] := ARRAY['setting', 'netgw', 'pool', 'service_class', 'template', 'modem', 'modem_option', 'endpoint', 'mib_object', 'netgw_format', 'customer', 'contract', 'entitlement', 'contract_modem', 'service_block',
-                                      'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'firmware_image', 'firmware_rule', 'firmware_campaign', 'carrier_code', 'ekp_code', 'trc_class'];
+                                      'ppp_account', 'attribute', 'voice_setting', 'dial_plan', 'mta', 'phone_number', 'firmware_image', 'firmware_rule', 'firmware_campaign', 'reset_method', 'carrier_code', 'ekp_code', 'trc_class'];
 BEGIN
-    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'kea', 'radius', 'edge') THEN
+    IF level NOT IN ('reader', 'operator', 'admin', 'worker', 'agent', 'action', 'kea', 'radius', 'edge') THEN
         RAISE EXCEPTION USING errcode = 'invalid_parameter_value', message = format('unknown level "%s"', level),
-            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), kea (the views that Kea reads), radius (the views that FreeRADIUS reads and writes), edge (the tables that an edge copies, or the centre from an edge).',
+            detail = 'Levels are reader (sees everything but secrets), operator (changes the model and sees files), admin (secrets and targets too), worker (what the feeder needs), agent (what nmsp-agent asks, nothing else), action (what nmsp-agent -a asks, secrets for SNMP and RADIUS among it), kea (the views that Kea reads), radius (the views that FreeRADIUS reads and writes), edge (the tables that an edge copies, or the centre from an edge).',
             hint = format('CALL nmsp.grant_to(%L, ''operator'');', grantee);
     END IF;
     IF level = 'agent' THEN
@@ -25,6 +25,12 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_agent(text, text, text, text[], integer, interval), nmsp.download_batch(text[], inet[], timestamptz), nmsp.keep_downloads(timestamptz),
             nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]),
             nmsp.lookup_host(macaddr), nmsp.lookup_class(macaddr, text) TO %s', grantee);
+        RETURN;
+    END IF;
+    IF level = 'action' THEN
+        EXECUTE format('GRANT USAGE ON SCHEMA nmsp TO %s', grantee);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.begin_actions(text), nmsp.claim_actions(text, int), nmsp.finish_actions(text, bigint[], boolean[], text[], real[]),
+            nmsp.advance_campaigns(timestamptz), nmsp.reset_changed_modems(int), nmsp.keep_actions(timestamptz) TO %s', grantee);
         RETURN;
     END IF;
     IF level = 'kea' THEN
@@ -65,7 +71,8 @@ BEGIN
             nmsp_kea.address_list(inet[], int), nmsp.address_list(inet[], int) TO %s', grantee);
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_version(macaddr, text, text, text, timestamptz, text, text),
             nmsp.report_versions(macaddr[], text[], text[], text[], timestamptz[], text[], text[]), nmsp.start_campaign(bigint, timestamptz), nmsp.pause_campaign(bigint, text),
-            nmsp.abort_campaign(bigint, text), nmsp.resume_campaign(bigint, boolean, timestamptz), nmsp.advance_campaigns(timestamptz) TO %s', grantee);
+            nmsp.abort_campaign(bigint, text), nmsp.resume_campaign(bigint, boolean, timestamptz), nmsp.advance_campaigns(timestamptz),
+            nmsp.request_reset(macaddr, text), nmsp.request_resets(bigint[], text), nmsp.request_disconnect(text, text), nmsp.cancel_action(bigint) TO %s', grantee);
         -- Who sets a password need not see those that are set.
         EXECUTE format('GRANT SELECT (ppp_account_id), INSERT, UPDATE (password), DELETE ON nmsp.ppp_account_secret TO %s', grantee);
         EXECUTE format('GRANT SELECT (phone_number_id), INSERT, UPDATE (password), DELETE ON nmsp.phone_number_secret TO %s', grantee);
@@ -82,7 +89,7 @@ END
 $fn$;
 REVOKE ALL ON PROCEDURE nmsp.grant_to(regrole, text) FROM PUBLIC;
 COMMENT ON PROCEDURE nmsp.grant_to(regrole, text) IS
-'Gives a role the rights of a level: reader, operator, admin, worker, agent, kea, radius or edge (kea and radius also set the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
+'Gives a role the rights of a level: reader, operator, admin, worker, agent, action, kea, radius or edge (kea and radius also set the role''s search_path and planner settings in this database). Errors: 22023 unknown level.';
 
 CREATE OR REPLACE FUNCTION nmsp.health()
 RETURNS TABLE (component text, state text, message text, hint text)

@@ -24,8 +24,8 @@ CREATE FUNCTION pg_temp.reads() RETURNS TABLE (class oid, oid oid, read_class oi
       JOIN object o ON o.name = m[1]
      WHERE p.pronamespace IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname ~ '^nmsp')
 $$;
--- Where daemons of an edge begin: the functions of feeds, what the C code asks, Kea's and FreeRADIUS's schemas.
-\set asked `cd "$NMSP_ROOT" && grep -rohE '\b(nmsp[a-z_]*)\.[a-z_0-9]+' workers extension/pg --include='*.c' --exclude=hints.c | sort -u | tr '\n' ' '`
+-- Where daemons of an edge begin: the functions of feeds, what the C code asks (actions are the centre's), Kea's and FreeRADIUS's schemas.
+\set asked `cd "$NMSP_ROOT" && grep -rohE '\b(nmsp[a-z_]*)\.[a-z_0-9]+' workers extension/pg --include='*.c' --exclude=hints.c --exclude=action.c | sort -u | tr '\n' ' '`
 CREATE TEMP TABLE asked AS SELECT unnest(string_to_array(:'asked', ' ')) AS name;
 CREATE FUNCTION pg_temp.entry(with_radius boolean) RETURNS TABLE (class oid, oid oid) LANGUAGE sql AS $$
     SELECT o.class, o.oid FROM object o

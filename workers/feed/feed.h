@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define FEED_MESSAGE_MAX 4096  /* bytes kept of an error or of a command's output */
 #define FEED_PROTOCOL_TEXT "3" /* what nmsp_feed.protocol() must return */
@@ -215,6 +216,13 @@ void feed_command_message(const char *name, const feed_task *run, char *error, s
 /* Runs argv as run says and fills in its code and output. The child has its own session and
  * survives the end of this process. FATAL when told to stop. */
 feed_status feed_spawn(feed_store *store, char *const argv[], feed_task *run);
+
+/* Starts a child in a session of its own, with these descriptors as 0 (-1: nothing), 1 and 2 and no
+ * others. Returns 0 or an errno. */
+int feed_start_child(pid_t *pid, char *const argv[], const char *cwd, char *const environment[],
+                     int input, int output, int message);
+/* A file without a name that holds data, to be read from its begin; -1 with errno. */
+int feed_make_input(const char *data, size_t len);
 
 /* record.c: daemons that take changes by a command's input and can be read by another's output */
 typedef struct feed_daemon {

@@ -48,8 +48,8 @@ close_streams(streams *s)
 
 /* The input is a file without a name, not a pipe: nobody has to feed a child that reads slowly, and
  * one that does not read at all makes no SIGPIPE. */
-static int
-make_input(const char *data, size_t len)
+int
+feed_make_input(const char *data, size_t len)
 {
     int fd = memfd_create("nmsp-input", MFD_CLOEXEC);
 
@@ -83,16 +83,14 @@ open_streams(streams *s, const feed_task *run)
     if (!make_pipe(s->message) || (run->answer != NULL && !make_pipe(s->answer)))
         return false;
     if (run->input != NULL)
-        s->input = make_input(run->input, run->input_len);
+        s->input = feed_make_input(run->input, run->input_len);
     return run->input == NULL || s->input >= 0;
 }
 
-/* Starts the child; returns 0 or an errno. */
-static int
-start(pid_t *pid, char *const argv[], const char *cwd, const streams *s)
+int
+feed_start_child(pid_t *pid, char *const argv[], const char *cwd, char *const environment[],
+                 int input, int output, int message)
 {
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-                                        NULL};
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
     sigset_t all;
@@ -111,18 +109,29 @@ start(pid_t *pid, char *const argv[], const char *cwd, const streams *s)
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     posix_spawn_file_actions_init(&actions);
-    if (s->input >= 0)
-        posix_spawn_file_actions_adddup2(&actions, s->input, 0);
+    if (input >= 0)
+        posix_spawn_file_actions_adddup2(&actions, input, 0);
     else
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, s->answer[1] >= 0 ? s->answer[1] : s->message[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, s->message[1], 2);
+    posix_spawn_file_actions_adddup2(&actions, output, 1);
+    posix_spawn_file_actions_adddup2(&actions, message, 2);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     posix_spawn_file_actions_addchdir_np(&actions, cwd);
     result = posix_spawn(pid, argv[0], &actions, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return result;
+}
+
+/* Starts the child; returns 0 or an errno. */
+static int
+start(pid_t *pid, char *const argv[], const char *cwd, const streams *s)
+{
+    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+                                        NULL};
+
+    return feed_start_child(pid, argv, cwd, environment, s->input,
+                            s->answer[1] >= 0 ? s->answer[1] : s->message[1], s->message[1]);
 }
 
 static void

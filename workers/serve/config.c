@@ -49,6 +49,11 @@ static const setting settings[] = {
     {"feed_roots", TEXT, AT(feed_roots), ROOM(feed_roots)},
     {"feed_command_file", TEXT, AT(command_file), ROOM(command_file)},
     {"feed_poll_ms", NUMBER, AT(feed_poll_ms), 10, 60000},
+    {"action_command_file", TEXT, AT(command_file), ROOM(command_file)},
+    {"action_folder", TEXT, AT(action_folder), ROOM(action_folder)},
+    {"action_parallel", NUMBER, AT(action_parallel), 1, 64},
+    {"action_poll_ms", NUMBER, AT(action_poll_ms), 10, 60000},
+    {"action_timeout_ms", NUMBER, AT(action_timeout_ms), 100, 600000},
 };
 
 #define NSETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -201,6 +206,10 @@ set_defaults(config *c)
     strcpy(c->lookup_base, "o=nmsp");
     strcpy(c->feed_roots, "/etc/dhcp/nmsp, /srv/tftp, /var/lib/nmsp");
     c->feed_poll_ms = 500;
+    snprintf(c->action_folder, sizeof(c->action_folder), "/run/nmsp-action");
+    c->action_parallel = 16;
+    c->action_poll_ms = 500;
+    c->action_timeout_ms = 10000;
 }
 
 /* Cuts blanks at both ends, and quotes around the whole. */

@@ -59,6 +59,8 @@ typedef struct config {
     char lookup_base[128]; /* base DN */
     char feed_roots[CONFIG_TEXT_MAX], command_file[CONFIG_TEXT_MAX], feed_agent[64];
     long feed_poll_ms;
+    char action_folder[CONFIG_TEXT_MAX]; /* for secrets, while a program needs them */
+    long action_parallel, action_poll_ms, action_timeout_ms;
 } config;
 
 /* Reads a configuration file over defaults: `name = value` lines, # comments. Returns 0, or -1 with
