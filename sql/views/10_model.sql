@@ -417,6 +417,14 @@ BEGIN
             SELECT u - 1 FROM nmsp.used_address(p.range_start, p.range_end) u WHERE u > p.range_start) free
             WHERE NOT EXISTS (SELECT FROM nmsp.used_address(free.address, free.address)));
     END IF;
+    -- Nobody else's by a lease.
+    WHILE EXISTS (SELECT FROM nmsp.lease l WHERE l.address = answer AND l.state = 'active' AND l.ends > now()) LOOP
+        answer := (SELECT max(free.address) FROM (
+            SELECT answer - 1 AS address
+            UNION ALL
+            SELECT u - 1 FROM nmsp.used_address(p.range_start, answer - 1) u) free
+            WHERE free.address >= p.range_start AND NOT EXISTS (SELECT FROM nmsp.used_address(free.address, free.address)));
+    END LOOP;
     IF answer IS NULL THEN
         PERFORM nmsp.refuse('53400', format('pool %s is exhausted', p.network),
             format('All addresses from %s to %s are in use.', host(p.range_start), host(p.range_end)),

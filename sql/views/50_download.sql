@@ -306,6 +306,9 @@ BEGIN
         dropped := dropped + 1;
     END LOOP;
     DELETE FROM nmsp.download_other d WHERE d.at < now - (SELECT s.download_retention FROM nmsp.setting s);
+    IF to_regprocedure('nmsp.keep_leases(timestamptz)') IS NOT NULL THEN
+        PERFORM nmsp.keep_leases(now);
+    END IF;
 END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp.keep_downloads(timestamptz) FROM PUBLIC;

@@ -24,6 +24,7 @@ BEGIN
         EXECUTE format('GRANT USAGE ON SCHEMA nmsp TO %s', grantee);
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_agent(text, text, text, text[], integer, interval), nmsp.download_batch(text[], inet[], timestamptz), nmsp.keep_downloads(timestamptz),
             nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]),
+            nmsp.record_leases(text, text, inet[], int[], macaddr[], bytea[], text[], text[], timestamptz[], timestamptz[], text[]),
             nmsp.lookup_host(macaddr), nmsp.lookup_class(macaddr, text) TO %s', grantee);
         RETURN;
     END IF;
@@ -67,7 +68,7 @@ BEGIN
         nmsp_radius.quote(text) TO %s', grantee);
     IF level IN ('operator', 'admin') THEN
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.modem_config(bigint), nmsp.modem_config(record), nmsp.mta_config(bigint), nmsp.mta_config(nmsp.mta), nmsp.allocate_address(bigint), nmsp.load_templates(text, boolean),
-            nmsp.explain_modem(macaddr), nmsp.preview(text, int), nmsp.preview_rows(regclass, jsonb, int), nmsp.previewed_device(), nmsp_kea.time_offset(text),
+            nmsp.explain_modem(macaddr), nmsp.who_had(inet, timestamptz), nmsp.adopt_modem(macaddr, bigint, bigint, text), nmsp.preview(text, int), nmsp.preview_rows(regclass, jsonb, int), nmsp.previewed_device(), nmsp_kea.time_offset(text),
             nmsp_kea.address_list(inet[], int), nmsp.address_list(inet[], int) TO %s', grantee);
         EXECUTE format('GRANT EXECUTE ON FUNCTION nmsp.report_version(macaddr, text, text, text, timestamptz, text, text),
             nmsp.report_versions(macaddr[], text[], text[], text[], timestamptz[], text[], text[]), nmsp.start_campaign(bigint, timestamptz), nmsp.pause_campaign(bigint, text),
