@@ -180,6 +180,7 @@ CREATE TABLE nmsp.firmware_campaign_modem (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX firmware_campaign_modem_is_in_another_campaign ON nmsp.firmware_campaign_modem (modem_id) WHERE state IN ('waiting', 'released');
 CREATE INDEX firmware_campaign_modem_modem_id ON nmsp.firmware_campaign_modem (modem_id);
+CREATE INDEX firmware_campaign_modem_finished_at ON nmsp.firmware_campaign_modem (campaign_id, finished_at);
 CREATE INDEX firmware_campaign_modem_turn ON nmsp.firmware_campaign_modem (campaign_id, state, turn);
 COMMENT ON TABLE nmsp.firmware_campaign_modem IS 'The modems of each campaign, and how far they are.';
 COMMENT ON COLUMN nmsp.firmware_campaign_modem.campaign_id IS 'The campaign.';

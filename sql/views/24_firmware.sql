@@ -225,6 +225,9 @@ AS $fn$
 DECLARE
     ids bigint[];
 BEGIN
+    IF NOT EXISTS (SELECT FROM nmsp.modem_version) THEN
+        RETURN NULL; -- firmware is nobody's business here
+    END IF;
     -- a modem with another address is another modem
     DELETE FROM nmsp.modem_version v USING old_row o JOIN new_row n USING (id) WHERE v.modem_id = n.id AND n.mac <> o.mac;
     SELECT array_agg(n.id) INTO ids FROM old_row o JOIN new_row n USING (id)

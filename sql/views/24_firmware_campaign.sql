@@ -124,6 +124,10 @@ BEGIN
     ids := nmsp._finish_campaign_modems(now);
     finished := coalesce(cardinality(ids), 0);
     FOR c IN SELECT x.* FROM nmsp.firmware_campaign x WHERE x.state IN ('canary', 'running') ORDER BY x.id FOR UPDATE LOOP
+        -- Counting looks at all its modems: not when nothing can have come of the last step.
+        CONTINUE WHEN c.state = 'running' AND NOT EXISTS (SELECT FROM nmsp.firmware_campaign_modem x WHERE x.campaign_id = c.id AND x.finished_at = advance_campaigns.now)
+            AND (NOT nmsp.in_window(c.window_start, c.window_end, now)
+                 OR (SELECT count(*) FROM nmsp.firmware_campaign_modem x WHERE x.campaign_id = c.id AND x.state = 'released') >= c.batch_size);
         SELECT n.* INTO k FROM nmsp.campaign_count(c.id) n;
         IF k.counted >= least(c.abort_minimum, CASE WHEN c.state = 'canary' THEN k.canaries END) AND k.counted > 0 AND k.counted_failed::numeric / k.counted > c.abort_share THEN
             ids := ids || nmsp._halt_campaign(c.id, 'aborted', format('%s of %s modems failed, more than %s %%', k.counted_failed, k.counted, trim_scale(100 * c.abort_share)));

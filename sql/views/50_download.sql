@@ -164,7 +164,7 @@ BEGIN ATOMIC
            SELECT CASE WHEN s.download_origin AND b.config IS NOT NULL
                        THEN docsis.seal(docsis.with_download(b.config, at, q.source), nmsp.shared_secret(g.netgw_id), pg_catalog.family(q.source) = 6)
                        ELSE b.config END::bytea AS content OFFSET 0) t
-     WHERE NOT starts_with(ltrim(q.path, '/'), 'mta/') AND NOT starts_with(ltrim(q.path, '/'), 'fw/')
+     WHERE NOT starts_with(ltrim(q.path, '/'), 'mta/') AND NOT starts_with(ltrim(q.path, '/'), 'fw/') AND NOT starts_with(ltrim(q.path, '/'), 'dialplan/')
      UNION ALL
     -- a file of the agent's own folder: content is its size and name
     SELECT q.n, CASE WHEN i.id IS NULL THEN 'unknown' WHEN w.problem IS NOT NULL THEN 'refused' ELSE 'file' END,
@@ -184,6 +184,20 @@ BEGIN ATOMIC
                        WHEN s.download_check = 'strict' AND p.id IS NULL THEN 'the address lies in no pool' END AS problem) w
      WHERE starts_with(ltrim(q.path, '/'), 'fw/')
      UNION ALL
+    SELECT q.n, CASE WHEN d.id IS NULL THEN 'unknown' WHEN w.problem IS NOT NULL THEN 'refused' ELSE 'served' END,
+           CASE WHEN w.problem IS NULL THEN convert_to(d.digit_map, 'UTF8') END,
+           CASE WHEN d.id IS NOT NULL THEN coalesce(w.problem, CASE WHEN p.id IS NULL THEN 'unknown source' END) END,
+           NULL, p.netgw_id, h.hash, h.hash
+      FROM unnest(path, source) WITH ORDINALITY q(path, source, n)
+     CROSS JOIN nmsp.setting s
+      LEFT JOIN nmsp.dial_plan d ON format('dialplan/%s.txt', d.id) = ltrim(q.path, '/')
+      LEFT JOIN nmsp.pool p ON p.network >>= q.source
+     CROSS JOIN LATERAL (SELECT pg_catalog.sha256(convert_to(d.digit_map, 'UTF8')) AS hash) h
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN s.download_check <> 'off' AND p.purpose NOT IN ('cm', 'mta') THEN format('the address lies in pool %s (%s)', p.network, p.purpose)
+                       WHEN s.download_check = 'strict' AND p.id IS NULL THEN 'the address lies in no pool' END AS problem) w
+     WHERE starts_with(ltrim(q.path, '/'), 'dialplan/')
+     UNION ALL
     SELECT q.n, d.verdict, d.content, d.note, NULL, d.netgw_id, d.config_sha256, d.config_sha256
       FROM unnest(path, source) WITH ORDINALITY q(path, source, n) CROSS JOIN LATERAL nmsp.mta_download(q.path, q.source, at) d
      WHERE starts_with(ltrim(q.path, '/'), 'mta/');
@@ -201,7 +215,7 @@ BEGIN ATOMIC
 END;
 REVOKE ALL ON FUNCTION nmsp.download(text, inet, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.download(text, inet, timestamptz) IS
-'The file of this name, a modem''s or an MTA''s, for this source at this moment; a modem''s is sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file), refused, or file: a firmware image fw/<name>, which lies in the agent''s download_folder; content is then its size and name there; note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config and nmsp.mta_config.';
+'The file of this name, a modem''s or an MTA''s, for this source at this moment; a modem''s is sealed with the secret of the CMTS whose pool holds the source. verdict: served, unknown (no such file), refused, or file: a firmware image fw/<name>, which lies in the agent''s download_folder; content is then its size and name there (a dial plan dialplan/<id>.txt is served as it is); note says why, or what is odd (unknown source, seen elsewhere). Errors: as nmsp.modem_config and nmsp.mta_config.';
 
 CREATE OR REPLACE FUNCTION nmsp.download_batch(path text[], source inet[], at timestamptz,
     OUT n int, OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT config_sha256 bytea,

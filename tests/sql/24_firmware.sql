@@ -71,6 +71,10 @@ SELECT is((SELECT format('%s %s %s %s', verdict, convert_from(content, 'UTF8'), 
 SELECT is((nmsp.download('/fw/nothing.bin', '10.1.0.77', now())).verdict, 'unknown', 'a file that is no image may not');
 INSERT INTO nmsp.pool (netgw_id, purpose, network) VALUES (:g1, 'cpe_public', '198.51.100.0/24');
 SELECT is((SELECT verdict || ': ' || note FROM nmsp.download('fw/tm.bin', '198.51.100.7', now())), 'refused: the address lies in pool 198.51.100.0/24 (cpe_public)', 'nor from a CPE''s');
+INSERT INTO nmsp.dial_plan (name, digit_map) VALUES ('plan', '(0x.T)') RETURNING id AS plan \gset
+SELECT is((SELECT format('%s %s', verdict, convert_from(content, 'UTF8')) FROM nmsp.download(format('dialplan/%s.txt', :plan), '10.1.0.77', now())), 'served (0x.T)', 'a dial plan may be had too');
+SELECT is((SELECT verdict FROM nmsp.download(format('dialplan/%s.txt', :plan), '198.51.100.7', now())), 'refused', 'not by a CPE');
+SELECT is((SELECT verdict FROM nmsp.download('dialplan/999999.txt', '10.1.0.77', now())), 'unknown', 'one that there is');
 SELECT is(nmsp.report_version('02:00:00:00:00:11', '9.0', NULL, 'TM9999', '2026-01-01 13:00+00'), true, 'it turns out to be another model');
 SELECT is_empty('SELECT FROM nmsp.firmware_release', 'and is told nothing: the image is not for it');
 SELECT nmsp.report_version('02:00:00:00:00:11', '9.0', NULL, 'TM1602', '2026-01-01 13:00+00');

@@ -30,7 +30,7 @@ CREATE TEMP TABLE asked AS SELECT unnest(string_to_array(:'asked', ' ')) AS name
 CREATE FUNCTION pg_temp.entry(with_radius boolean) RETURNS TABLE (class oid, oid oid) LANGUAGE sql AS $$
     SELECT o.class, o.oid FROM object o
      WHERE o.name IN (SELECT unnest(ARRAY[f.keys_function, f.render_function, f.apply_function, f.read_function, f.seen_function]) FROM nmsp_feed.feed f)
-        OR o.name IN (SELECT a.name FROM asked a) AND o.name NOT IN ('nmsp.migrate', 'nmsp_feed.target')
+        OR o.name IN (SELECT a.name FROM asked a) AND o.name NOT IN ('nmsp.migrate', 'nmsp.health', 'nmsp_feed.target')
         OR o.schema = 'nmsp_kea' OR o.schema = 'nmsp_radius' AND with_radius
 $$;
 CREATE FUNCTION pg_temp.tables_read(with_radius boolean) RETURNS SETOF regclass LANGUAGE sql AS $$
