@@ -133,6 +133,13 @@ BEGIN
       FROM nmsp.netgw g
      WHERE EXISTS (SELECT FROM nmsp.ppp_account a WHERE a.netgw_id = g.id)
        AND NOT EXISTS (SELECT FROM nmsp_radius.nas n WHERE n.id = g.id);
+    RETURN QUERY SELECT 'firmware'::text, 'warning'::text, format('campaign "%s" is aborted: %s', c.name, coalesce(c.reason, 'by hand')),
+        format('SELECT * FROM nmsp.firmware_campaign_result WHERE campaign = %L AND state = ''failed''; then SELECT nmsp.resume_campaign(%s), or delete it.', c.name, c.id)
+      FROM nmsp.firmware_campaign c WHERE c.state = 'aborted';
+    RETURN QUERY SELECT 'actions'::text, 'error'::text, format('%s actions wait and no nmsp-agent -a works on them', w.n),
+        'Start nmsp-agent-action.service; its role needs CALL nmsp.grant_to(..., ''action'').'
+      FROM (SELECT (SELECT count(*) FROM nmsp.action a WHERE a.state = 'waiting' AND a.requested_at < now() - interval '5 minutes') AS n) w
+     WHERE w.n > 0 AND NOT EXISTS (SELECT FROM nmsp.action a WHERE a.claimed_at > now() - interval '5 minutes');
     RETURN QUERY SELECT 'radius'::text, 'warning'::text, 'nobody has called nmsp_radius.maintain() for a while',
         'Call SELECT nmsp_radius.maintain() daily, e.g. by the timer nmsp-radius-maintain: it makes partitions, archives sessions and deletes what is not to be kept.'
      WHERE EXISTS (SELECT FROM nmsp_radius.authentication_default a WHERE a.at < now() - interval '2 days' AND a.at > now() - interval '3650 days')

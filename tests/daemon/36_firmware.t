@@ -140,7 +140,8 @@ def register(t, bed):
           [["CN=Code Verification Certificate,O=Modem Works", None, bed.cvc.hex()]],
           "an image is registered, its certificate read")
     bed.sql("SELECT nmsp.register_firmware('Other', '{X}', '1', "
-            f"'{GIANT}', ''::bytea, {GIANT_SIZE}, sha256(''), unsigned => true)")
+            f"'{GIANT}', ''::bytea, {GIANT_SIZE}, "
+            f"'\\x{hashlib.sha256(bytes(GIANT_SIZE)).hexdigest()}', unsigned => true)")
     bed.report({key: OLD for key in bed.modems})
     bed.sql(f"INSERT INTO nmsp.firmware_rule (image_id) VALUES ({bed.image})")
     bed.sql("INSERT INTO nmsp.firmware_campaign (name, rule_id, batch_size, canary_share, "
@@ -253,6 +254,12 @@ def trouble(t, bed):
     fails("fw/nothing.bin", 1, "a file that is no image: not found")
     fails(f"fw/../fw/{IMAGE}", 1, "a detour: not found")
     path = os.path.join(bed.folder, "fw", IMAGE)
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    fails(f"fw/{IMAGE}", 0, "a file with one bit changed is not served")
     with open(path, "ab") as file:
         file.write(b"x")
     fails(f"fw/{IMAGE}", 0, "a file of another size is not served")
@@ -261,9 +268,10 @@ def trouble(t, bed):
     fails(f"fw/{IMAGE}", 0, "nor what a link leads out to")
     row = wait_until(lambda: bed.query("SELECT result, note FROM nmsp.download WHERE path = "
                                        f"'fw/{IMAGE}' AND result = 'failed' ORDER BY at"),
-                     lambda rows: len(rows) == 2, 5, "rows")
-    t.like(row[0][1], "bytes, the image has", "nmsp.download says why")
-    t.like(row[1][1], "cannot read fw/", "in each case")
+                     lambda rows: len(rows) == 3, 5, "rows")
+    t.like(row[0][1], "not what was registered", "nmsp.download says why")
+    t.like(row[1][1], "bytes, the image has", "in each")
+    t.like(row[2][1], "cannot read fw/", "case")
     try:
         with bed.cmts.relay.entered():
             pass

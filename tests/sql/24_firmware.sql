@@ -1,6 +1,7 @@
 -- Firmware: images and their certificates, who is told which, campaigns.
 BEGIN;
 SELECT * FROM no_plan();
+INSERT INTO nmsp_feed.target (feed, root) VALUES ('tftpd', '/tmp/nowhere');
 SET LOCAL client_min_messages TO warning;
 
 -- A manufacturer's CVC issued by a CA, and a co-signer's; code files signed by one and by both.
@@ -99,9 +100,12 @@ CREATE FUNCTION pg_temp.upgrade(n int, version text, at timestamptz, problem tex
 $$SELECT count(nmsp.report_version(x.mac, version, NULL, NULL, at, NULL, problem)) FROM (
     SELECT m.mac FROM nmsp.firmware_campaign_modem c JOIN nmsp.modem m ON m.id = c.modem_id JOIN nmsp.modem_version v ON v.modem_id = m.id
      WHERE c.state = 'released' AND v.version <> '9.1' ORDER BY c.turn LIMIT n) x$$;
+SELECT coalesce(max(id), 0) AS last FROM nmsp_feed.change \gset
 SELECT is(pg_temp.step('2026-01-02 20:59:59+00'), 'released 0, finished 0', 'before its window nobody is released');
 SELECT is(pg_temp.step('2026-01-02 21:00+00'), 'released 2, finished 0', '22:00 in Berlin: the canaries');
 SELECT is((SELECT count(*) FROM nmsp.firmware_release), 2::bigint, 'whose configfiles name the image');
+SELECT set_eq('SELECT unnest(c.ids) FROM nmsp_feed.change c WHERE c.feed = ''tftpd'' AND c.cause = ''modem'' AND c.id > ' || :last,
+    'SELECT modem_id FROM nmsp.firmware_release', 'feeds are told of these two, of no others');
 SELECT is(pg_temp.step('2026-01-02 21:00:10+00'), 'released 0, finished 0', 'a second step does nothing');
 SELECT pg_temp.upgrade(2, '9.1', '2026-01-02 21:10+00');
 SELECT is(pg_temp.step('2026-01-02 21:10+00'), 'released 0, finished 2', 'they report the new version');
@@ -117,6 +121,7 @@ SELECT is(pg_temp.step('2026-01-03 00:09:59+00'), 'released 0, finished 0', 'an 
 SELECT is(pg_temp.step('2026-01-03 00:10+00'), 'released 0, finished 3', 'then it is; who was not heard of is absent');
 SELECT is(pg_temp.progress(), 'aborted: 4 waiting, 0 released, 2 done, 2 failed, 2 absent', 'half of four failed: aborted');
 SELECT is((SELECT reason FROM nmsp.firmware_campaign WHERE id = :c), '2 of 4 modems failed, more than 25 %', 'and says why');
+SELECT is((SELECT message FROM nmsp.health() WHERE component = 'firmware'), 'campaign "spring" is aborted: 2 of 4 modems failed, more than 25 %', 'health says so');
 SELECT is((SELECT count(*) FROM nmsp.firmware_release), 2::bigint, 'the one under way is called back, the failed ones are told nothing');
 SELECT is(pg_temp.step('2026-01-03 00:11+00'), 'released 0, finished 0', 'it stays so');
 SELECT nmsp.resume_campaign(:c, now => '2026-01-03 00:20+00');

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,18 @@ struct shared_file {
     shared_file *next;
 };
 
+#define HASHED_MAX 32
+#define CHUNK 65536
+
+/* The content of a file as it was read once: it is what was registered, or it is not. */
+typedef struct hashed {
+    struct stat is;
+    uint8_t sha256[32];
+} hashed;
+
 static shared_file *open_files;
+static hashed hashed_files[HASHED_MAX]; /* the last ones, in a ring */
+static unsigned next_hashed;
 
 /* Opens name below root. What leads out of root, by ".." or by a link, is not there. */
 static int
@@ -46,15 +58,62 @@ open_beneath(const char *root, const char *name)
     return fd;
 }
 
+/* The same file, not written to since. */
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
 static shared_file *
 find_open(const struct stat *is)
 {
     for (shared_file *f = open_files; f != NULL; f = f->next)
-        if (f->is.st_dev == is->st_dev && f->is.st_ino == is->st_ino &&
-            f->is.st_mtim.tv_sec == is->st_mtim.tv_sec &&
-            f->is.st_mtim.tv_nsec == is->st_mtim.tv_nsec && f->is.st_size == is->st_size)
+        if (is_same(&f->is, is))
             return f;
     return NULL;
+}
+
+/* SHA-256 of a file; false when it cannot be read. */
+static bool
+hash_file(int fd, uint8_t sha256[32])
+{
+    static uint8_t chunk[CHUNK];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    off_t at = 0;
+    ssize_t n;
+
+    while (ok && (n = pread(fd, chunk, sizeof(chunk), at)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        ok = n > 0 && EVP_DigestUpdate(context, chunk, (size_t)n) == 1;
+        at += n;
+    }
+    ok = ok && EVP_DigestFinal_ex(context, sha256, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    return ok;
+}
+
+/* Whether the file is what was registered; read once for as long as it stays as it is. */
+static bool
+is_registered(int fd, const struct stat *is, const uint8_t sha256[32])
+{
+    hashed *h = NULL;
+
+    for (int i = 0; i < HASHED_MAX; i++)
+        if (is_same(&hashed_files[i].is, is))
+            h = &hashed_files[i];
+    if (h == NULL) {
+        h = &hashed_files[next_hashed++ % HASHED_MAX];
+        memset(h, 0, sizeof(*h));
+        if (!hash_file(fd, h->sha256))
+            return false;
+        h->is = *is;
+    }
+    return memcmp(h->sha256, sha256, 32) == 0;
 }
 
 static shared_file *
@@ -81,7 +140,8 @@ share(int fd, const struct stat *is)
 }
 
 shared_file *
-folder_open(const char *root, const char *name, int64_t size, char *why, size_t why_size)
+folder_open(const char *root, const char *name, int64_t size, const uint8_t sha256[32], char *why,
+            size_t why_size)
 {
     struct stat is;
     int fd;
@@ -100,6 +160,11 @@ folder_open(const char *root, const char *name, int64_t size, char *why, size_t 
     if (!S_ISREG(is.st_mode) || is.st_size != size) {
         snprintf(why, why_size, "%s in download_folder has %lld bytes, the image has %lld", name,
                  (long long)is.st_size, (long long)size);
+        close(fd);
+        return NULL;
+    }
+    if (!is_registered(fd, &is, sha256)) {
+        snprintf(why, why_size, "%s in download_folder is not what was registered (SHA-256)", name);
         close(fd);
         return NULL;
     }

@@ -181,9 +181,9 @@ void database_drain(database *d, long ms);
 typedef struct shared_file shared_file;
 
 /* Opens a file below root (links and ".." that lead out of it do not count), which must have this
- * size. NULL with the reason. */
-shared_file *folder_open(const char *root, const char *name, int64_t size, char *why,
-                         size_t why_size);
+ * size and SHA-256 (read whole the first time, and once it has changed). NULL with the reason. */
+shared_file *folder_open(const char *root, const char *name, int64_t size, const uint8_t sha256[32],
+                         char *why, size_t why_size);
 /* Reads len bytes from offset `at`; returns 0, or -1 when they are not there. */
 int folder_read(const shared_file *f, uint8_t *to, size_t len, uint64_t at);
 /* Gives it back; NULL is allowed. */

@@ -384,8 +384,8 @@ take_file(download_service *s, transfer *t, const char *content, size_t len)
         refuse(s, t, "refused", TFTP_ILLEGAL, "an image is octets");
         return false;
     }
-    t->file = *name == ' ' ? folder_open(s->c.download_folder, name + 1, size, t->row.note,
-                                         sizeof(t->row.note))
+    t->file = *name == ' ' ? folder_open(s->c.download_folder, name + 1, size, t->row.sha256,
+                                         t->row.note, sizeof(t->row.note))
                            : NULL;
     if (t->file == NULL) {
         agent_log(AGENT_WARNING, "download of \"%s\": %s", t->request.name, t->row.note);
