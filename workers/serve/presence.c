@@ -1,5 +1,5 @@
 /*
- * presence.c: the agent tells the database every few seconds that it lives, for nmsp.health().
+ * presence.c: the agent tells the database every few seconds that it lives, which the health of the system is told by.
  */
 #include <stdio.h>
 #include <stdlib.h>
