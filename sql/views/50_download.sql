@@ -116,6 +116,49 @@ $fn$;
 REVOKE ALL ON FUNCTION nmsp.mta_download(text, inet, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.mta_download(text, inet, timestamptz) IS 'nmsp.download for the name of an MTA''s file.';
 
+CREATE OR REPLACE FUNCTION nmsp.file_download(path text, source inet,
+    OUT verdict text, OUT content bytea, OUT note text, OUT modem_id bigint, OUT netgw_id bigint, OUT sha256 bytea)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    wanted_path CONSTANT text := ltrim(path, '/');
+    check_source CONSTANT text := (SELECT s.download_check FROM nmsp.setting s);
+    purposes text[] := '{cm}';
+    pool nmsp.pool;
+BEGIN
+    verdict := 'unknown';
+    IF starts_with(wanted_path, 'fw/') THEN
+        SELECT 'file', convert_to(i.size || ' fw/' || i.file_name, 'UTF8'), i.sha256 INTO verdict, content, sha256
+          FROM nmsp.firmware_image i WHERE i.file_name = substr(wanted_path, 4);
+    ELSE
+        SELECT 'served', convert_to(d.digit_map, 'UTF8') INTO verdict, content
+          FROM nmsp.dial_plan d WHERE d.id = substring(wanted_path FROM '^dialplan/([1-9][0-9]{0,17})\.txt$')::bigint;
+        sha256 := pg_catalog.sha256(content);
+        purposes := '{cm,mta}';
+    END IF;
+    IF NOT FOUND THEN
+        verdict := 'unknown';
+        RETURN;
+    END IF;
+    SELECT p.* INTO pool FROM nmsp.pool p WHERE p.network >>= source;
+    netgw_id := pool.netgw_id;
+    SELECT m.id INTO modem_id FROM nmsp.modem m WHERE family(source) = 4 AND m.address = source OR family(source) = 6 AND m.address6 = source;
+    note := CASE WHEN check_source <> 'off' AND pool.purpose <> ALL (purposes) THEN format('the address lies in pool %s (%s)', pool.network, pool.purpose)
+                 WHEN check_source = 'strict' AND pool.id IS NULL THEN 'the address lies in no pool' END;
+    IF note IS NOT NULL THEN
+        verdict := 'refused';
+        content := NULL;
+        sha256 := NULL;
+    ELSIF pool.id IS NULL THEN
+        note := 'unknown source';
+    END IF;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.file_download(text, inet) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.file_download(text, inet) IS
+'nmsp.download for names that are of no device: fw/<name>, an image in the agent''s folder (content is its size and its name there), and dialplan/<id>.txt.';
+
 CREATE OR REPLACE FUNCTION nmsp.download_rows(path text[], source inet[], at timestamptz)
 RETURNS TABLE (n bigint, verdict text, content bytea, note text, modem_id bigint, netgw_id bigint, config_sha256 bytea, sha256 bytea)
 LANGUAGE sql STABLE ROWS 64
@@ -166,37 +209,9 @@ BEGIN ATOMIC
                        ELSE b.config END::bytea AS content OFFSET 0) t
      WHERE NOT starts_with(ltrim(q.path, '/'), 'mta/') AND NOT starts_with(ltrim(q.path, '/'), 'fw/') AND NOT starts_with(ltrim(q.path, '/'), 'dialplan/')
      UNION ALL
-    -- a file of the agent's own folder: content is its size and name
-    SELECT q.n, CASE WHEN i.id IS NULL THEN 'unknown' WHEN w.problem IS NOT NULL THEN 'refused' ELSE 'file' END,
-           CASE WHEN w.problem IS NULL THEN convert_to(i.size || ' fw/' || i.file_name, 'UTF8') END,
-           CASE WHEN i.id IS NOT NULL THEN coalesce(w.problem, CASE WHEN p.id IS NULL THEN 'unknown source' END) END,
-           m.id, p.netgw_id, i.sha256, i.sha256
-      FROM unnest(path, source) WITH ORDINALITY q(path, source, n)
-     CROSS JOIN nmsp.setting s
-      LEFT JOIN nmsp.firmware_image i ON 'fw/' || i.file_name = ltrim(q.path, '/')
-      LEFT JOIN nmsp.pool p ON p.network >>= q.source
-      LEFT JOIN LATERAL (
-           SELECT m.id FROM nmsp.modem m WHERE pg_catalog.family(q.source) = 4 AND m.address = q.source
-           UNION ALL
-           SELECT m.id FROM nmsp.modem m WHERE pg_catalog.family(q.source) = 6 AND m.address6 = q.source) m ON true
-     CROSS JOIN LATERAL (
-           SELECT CASE WHEN s.download_check <> 'off' AND p.purpose <> 'cm' THEN format('the address lies in pool %s (%s)', p.network, p.purpose)
-                       WHEN s.download_check = 'strict' AND p.id IS NULL THEN 'the address lies in no pool' END AS problem) w
-     WHERE starts_with(ltrim(q.path, '/'), 'fw/')
-     UNION ALL
-    SELECT q.n, CASE WHEN d.id IS NULL THEN 'unknown' WHEN w.problem IS NOT NULL THEN 'refused' ELSE 'served' END,
-           CASE WHEN w.problem IS NULL THEN convert_to(d.digit_map, 'UTF8') END,
-           CASE WHEN d.id IS NOT NULL THEN coalesce(w.problem, CASE WHEN p.id IS NULL THEN 'unknown source' END) END,
-           NULL, p.netgw_id, h.hash, h.hash
-      FROM unnest(path, source) WITH ORDINALITY q(path, source, n)
-     CROSS JOIN nmsp.setting s
-      LEFT JOIN nmsp.dial_plan d ON format('dialplan/%s.txt', d.id) = ltrim(q.path, '/')
-      LEFT JOIN nmsp.pool p ON p.network >>= q.source
-     CROSS JOIN LATERAL (SELECT pg_catalog.sha256(convert_to(d.digit_map, 'UTF8')) AS hash) h
-     CROSS JOIN LATERAL (
-           SELECT CASE WHEN s.download_check <> 'off' AND p.purpose NOT IN ('cm', 'mta') THEN format('the address lies in pool %s (%s)', p.network, p.purpose)
-                       WHEN s.download_check = 'strict' AND p.id IS NULL THEN 'the address lies in no pool' END AS problem) w
-     WHERE starts_with(ltrim(q.path, '/'), 'dialplan/')
+    SELECT q.n, d.verdict, d.content, d.note, d.modem_id, d.netgw_id, d.sha256, d.sha256
+      FROM unnest(path, source) WITH ORDINALITY q(path, source, n) CROSS JOIN LATERAL nmsp.file_download(q.path, q.source) d
+     WHERE starts_with(ltrim(q.path, '/'), 'fw/') OR starts_with(ltrim(q.path, '/'), 'dialplan/')
      UNION ALL
     SELECT q.n, d.verdict, d.content, d.note, NULL, d.netgw_id, d.config_sha256, d.config_sha256
       FROM unnest(path, source) WITH ORDINALITY q(path, source, n) CROSS JOIN LATERAL nmsp.mta_download(q.path, q.source, at) d

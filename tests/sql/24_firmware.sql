@@ -72,6 +72,8 @@ SELECT is((SELECT format('%s %s %s %s', verdict, convert_from(content, 'UTF8'), 
 SELECT is((nmsp.download('/fw/nothing.bin', '10.1.0.77', now())).verdict, 'unknown', 'a file that is no image may not');
 INSERT INTO nmsp.pool (netgw_id, purpose, network) VALUES (:g1, 'cpe_public', '198.51.100.0/24');
 SELECT is((SELECT verdict || ': ' || note FROM nmsp.download('fw/tm.bin', '198.51.100.7', now())), 'refused: the address lies in pool 198.51.100.0/24 (cpe_public)', 'nor from a CPE''s');
+SELECT results_eq('SELECT device, item FROM nmsp.preview(''DELETE FROM nmsp.firmware_rule WHERE at_boot'') WHERE item LIKE ''TLV 9 %''', $$VALUES ('02:00:00:00:00:11', 'TLV 9 SwUpgradeFilename')$$,
+    'a preview shows what becomes of its file without the rule');
 INSERT INTO nmsp.dial_plan (name, digit_map) VALUES ('plan', '(0x.T)') RETURNING id AS plan \gset
 SELECT is((SELECT format('%s %s', verdict, convert_from(content, 'UTF8')) FROM nmsp.download(format('dialplan/%s.txt', :plan), '10.1.0.77', now())), 'served (0x.T)', 'a dial plan may be had too');
 SELECT is((SELECT verdict FROM nmsp.download(format('dialplan/%s.txt', :plan), '198.51.100.7', now())), 'refused', 'not by a CPE');
