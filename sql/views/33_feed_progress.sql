@@ -61,8 +61,8 @@ SELECT r.target_id, r.feed, r.name, r.run, r.cause, r.done, r.total,
                CASE WHEN b.total IS NOT NULL THEN greatest(b.total, b.done) END AS total, b.begun, extract(epoch FROM clock_timestamp() - b.begun)::double precision AS seconds, b.id AS nth
           FROM nmsp_feed.bulk b JOIN nmsp_feed.target t ON t.id = b.target_id
         UNION ALL
-        SELECT t.id, t.feed, t.name, 'check', NULL, least(t.check_done, t.artifacts), t.artifacts, t.check_begun,
-               extract(epoch FROM clock_timestamp() - t.check_begun)::double precision, NULL
+        SELECT t.id, t.feed, t.name, 'check'::text, NULL::text, least(t.check_done, t.artifacts), t.artifacts, t.check_begun,
+               extract(epoch FROM clock_timestamp() - t.check_begun)::double precision, NULL::bigint
           FROM nmsp_feed.target t WHERE t.check_begun IS NOT NULL OR t.check_requested IS NOT NULL) r
  ORDER BY r.feed, r.name, r.run, r.nth;
 COMMENT ON VIEW nmsp_feed.progress IS

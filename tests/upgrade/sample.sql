@@ -45,3 +45,37 @@ INSERT INTO nmsp.download (at, agent, source, path, result, modem_id, netgw_id, 
 SELECT at, 'agent-1', '10.1.0.10', 'cm/cm-1.cfg', 'served', 1, 1, 104, 1.5, '\x01'
   FROM (SELECT now() + g * interval '7 days' FROM generate_series(0, 2) g UNION ALL SELECT now() + interval '1 year') x(at); -- each partition, and none
 INSERT INTO nmsp.modem_download (modem_id, at, netgw_id, source, sha256, config_sha256) VALUES (1, now(), 1, '10.1.0.10', '\x01', '\x02');
+INSERT INTO nmsp_feed.agent (name, work, version, serves, address, pid, began, seen) VALUES ('agent-1', 'serve', '1.0', '{download,time}', '10.0.0.5', 4711, now(), now());
+-- Customers, and what the contracts of two modems say.
+INSERT INTO nmsp.customer (number, name) VALUES ('C-1', 'Jürgen "Jo" Größer'), ('C-2', 'Erika Muster');
+INSERT INTO nmsp.contract (number, customer_id, validity) SELECT 'V-' || c.number, c.id, CASE c.number WHEN 'C-1' THEN '[2020-01-01,)' ELSE '[2020-01-01,2020-07-01)' END::daterange FROM nmsp.customer c;
+INSERT INTO nmsp.entitlement (contract_id, kind, service_class_id, quantity)
+SELECT c.id, k.kind, k.service_class_id, k.quantity FROM nmsp.contract c, (VALUES ('internet', 1, NULL), ('voice', NULL, NULL), ('cpe', NULL, 3)) k(kind, service_class_id, quantity);
+INSERT INTO nmsp.contract_modem (modem_id, contract_id) VALUES (7, 1), (8, 2);
+INSERT INTO nmsp.service_block (contract_id, modem_id, scope, during, reason) VALUES (1, NULL, 'internet', '[2021-01-01 00:00+00,2021-01-02 00:00+00)', 'unpaid'), (NULL, 9, 'all', '[2021-01-01 00:00+00,)', 'abuse');
+-- Voice.
+INSERT INTO nmsp.dial_plan (name, digit_map) VALUES ('de', E'TIMER T=4\n(*xx|0[1-9]x.T)');
+INSERT INTO nmsp.template (name, device, source, dial_plan_id) SELECT 'phone', 'mta', 'SnmpMibObject sysContact.0 String "{mta.hostname.0}";', id FROM nmsp.dial_plan;
+INSERT INTO nmsp.mta (mac, modem_id, template_id) SELECT '00:11:22:00:01:07', 7, id FROM nmsp.template WHERE name = 'phone';
+INSERT INTO nmsp.carrier_code VALUES ('D001', 'One carrier'), ('D002', 'Another');
+INSERT INTO nmsp.ekp_code VALUES ('DEU.ONE', 'One of them');
+INSERT INTO nmsp.trc_class VALUES (1, 'Nothing is barred'), (5, 'International calls');
+INSERT INTO nmsp.phone_number (number, area_code, mta_id, port, validity, username, trc_class, porting_in, carrier_in, ekp_in)
+SELECT '+49372555001', '372', id, 0, '[2030-01-01 00:00+00,)'::tstzrange, '+49372555001', 5, 'confirmed', 'D001', 'DEU.ONE' FROM nmsp.mta UNION ALL
+SELECT '+49372555002', '372', id, 1, '(,)', 'user2', 1, NULL, NULL, NULL FROM nmsp.mta;
+INSERT INTO nmsp.phone_number_secret SELECT id, 'p%w ' || port FROM nmsp.phone_number;
+INSERT INTO nmsp.mta_download (mta_id, at, netgw_id, source, sha256) SELECT id, now(), 1, '10.1.0.77', '\x03' FROM nmsp.mta;
+-- Firmware and actions.
+INSERT INTO nmsp.firmware_image (vendor, model, version, file_name, size, sha256, unsigned) VALUES ('Acme', '{"Box 1",Box2}', '2.0', 'box-2.0.bin', 1000, sha256('2.0'), true);
+INSERT INTO nmsp.modem_version (modem_id, version, vendor, model, reported_at, changed_at) SELECT id, '1.0', 'Acme', 'Box2', now(), now() FROM nmsp.modem WHERE id <= 20;
+INSERT INTO nmsp.firmware_rule (image_id, modem_id, at_boot) SELECT i.id, 5, true FROM nmsp.firmware_image i;
+INSERT INTO nmsp.firmware_rule (image_id, netgw_id, rank) SELECT i.id, 1, 200 FROM nmsp.firmware_image i;
+INSERT INTO nmsp.firmware_campaign (name, rule_id, batch_size, canary_share) SELECT 'box 2.0', id, 3, 0.3 FROM nmsp.firmware_rule WHERE netgw_id = 1;
+DO 'BEGIN PERFORM nmsp.start_campaign(id) FROM nmsp.firmware_campaign; PERFORM nmsp.advance_campaigns(); PERFORM nmsp.request_reset(mac, ''moved'') FROM nmsp.modem WHERE id = 4; END';
+-- Leases: each partition, and none.
+INSERT INTO nmsp.lease (address, prefix_length, mac, client_id, hostname, remote_id, kind, modem_id, pool_id, netgw_id, state, since, starts, ends, daemon, agent)
+VALUES ('10.1.9.1', 32, '00:11:22:00:00:02', '\x01001122000002', 'cm', NULL, 'cm', 2, 1, 1, 'active', now(), now(), now() + interval '1 day', 'dhcpd', 'agent-1');
+INSERT INTO nmsp.lease_history (address, prefix_length, mac, kind, modem_id, netgw_id, since, until)
+SELECT '10.1.9.1', 32, '00:11:22:00:00:03', 'cm', 3, 1, until - interval '1 hour', until
+  FROM (SELECT now() + g * interval '7 days' FROM generate_series(0, 2) g UNION ALL SELECT now() + interval '1 year') x(until);
+DO 'BEGIN PERFORM nmsp.keep_leases(); END';
