@@ -1,6 +1,7 @@
 /*
  * agent.c: nmsp-agent, the process beside the database that the network talks to:
- *   nmsp-agent -c FILE        serves downloads (TFTP), time (RFC 868) and dhcpd's look-up
+ *   nmsp-agent -c FILE        serves downloads (TFTP), time (RFC 868) and dhcpd's look-up, and
+ *                           follows lease files
  *   nmsp-agent -f -c FILE     feeds daemons on this machine, as the server's feeder does on its own
  *   nmsp-agent -a -c FILE     does actions: resets modems, ends sessions
  *   nmsp-agent -t -c FILE     checks the configuration file only
@@ -9,6 +10,7 @@
  * stay as they are until a restart).
  */
 #include "workers/action.h"
+#include "workers/serve/lease.h"
 #include "workers/serve/serve.h"
 #include "workers/store_libpq.h"
 
@@ -168,6 +170,8 @@ start_services(agent *a)
     if (a->c.time_listen.n > 0 && time_start(a->l, &a->c) == NULL)
         return false;
     if (a->c.lookup_listen.n > 0 && lookup_start(a->l, &a->c, a->d) == NULL)
+        return false;
+    if (config_leases(&a->c) && lease_start(a->l, &a->c, a->d) == NULL)
         return false;
     return true;
 }

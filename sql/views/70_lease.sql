@@ -70,7 +70,10 @@ BEGIN
             daemon = excluded.daemon, agent = excluded.agent, told_at = now()
          -- a row that says nothing new is not written
          WHERE (excluded.starts > l.starts OR (excluded.starts = l.starts AND (excluded.ends, excluded.state) IS DISTINCT FROM (l.ends, l.state)))
-           AND (excluded.state = 'active' OR (l.state = 'active' AND (l.mac = excluded.mac OR l.client_id = excluded.client_id)));
+           -- what ended does not come to life by being told again how it began; a declined address is nobody's any more
+           AND CASE excluded.state WHEN 'active' THEN l.state = 'active' OR excluded.starts > l.starts
+                                   WHEN 'declined' THEN l.state <> 'declined'
+                                   ELSE l.state = 'active' AND (l.mac = excluded.mac OR l.client_id = excluded.client_id) END;
     END LOOP;
 END
 $fn$;

@@ -48,6 +48,9 @@ static const setting settings[] = {
     {"feed_agent", TEXT, AT(feed_agent), ROOM(feed_agent)},
     {"feed_roots", TEXT, AT(feed_roots), ROOM(feed_roots)},
     {"feed_command_file", TEXT, AT(command_file), ROOM(command_file)},
+    {"lease_kea4", TEXT, AT(lease_kea4), ROOM(lease_kea4)},
+    {"lease_kea6", TEXT, AT(lease_kea6), ROOM(lease_kea6)},
+    {"lease_dhcpd", TEXT, AT(lease_dhcpd), ROOM(lease_dhcpd)},
     {"feed_poll_ms", NUMBER, AT(feed_poll_ms), 10, 60000},
     {"action_command_file", TEXT, AT(command_file), ROOM(command_file)},
     {"action_folder", TEXT, AT(action_folder), ROOM(action_folder)},
@@ -283,4 +286,10 @@ config_read(config *to, const char *file, char *error, size_t error_size)
     if (status != 0)
         snprintf(error, error_size, "%s line %d: %s", file, number, why);
     return status;
+}
+
+bool
+config_leases(const config *c)
+{
+    return c->lease_kea4[0] != '\0' || c->lease_kea6[0] != '\0' || c->lease_dhcpd[0] != '\0';
 }

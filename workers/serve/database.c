@@ -43,6 +43,12 @@ static const statement statements[ASK_COUNT] = {
     [ASK_HOST] = {"host", "SELECT name, pg_catalog.array_to_string(statements, E'\\n'), "
                           "pg_catalog.array_to_string(options, E'\\n') "
                           "FROM nmsp.lookup_host($1::macaddr)"},
+    /* Leases are not told twice: they must survive a crash of the server. */
+    [ASK_LEASES] = {"leases",
+                    "SELECT nmsp.record_leases($1::text, $2::text, $3::inet[], $4::int[], "
+                    "$5::macaddr[], $6::bytea[], $7::text[], $8::text[], $9::timestamptz[], "
+                    "$10::timestamptz[], $11::text[]), "
+                    "pg_catalog.set_config('synchronous_commit', 'on', true)"},
     [ASK_CLASS] = {"class", "SELECT 1 WHERE nmsp.lookup_class($1::macaddr, $2::text)"},
 };
 
@@ -76,6 +82,7 @@ struct database {
     config c;
     ticker t;
     bool told_down;
+    bool leases; /* as it was at the start: what is prepared stays the same */
     int n;
     connection connections[CONNECTIONS_MAX];
 };
@@ -186,7 +193,8 @@ prepare_all(connection *c)
     c->prepared = 0;
     c->failed = false;
     for (int i = 0; i < ASK_COUNT; i++)
-        if (PQsendPrepare(c->pq, statements[i].name, statements[i].sql, 0, NULL) != 1)
+        if ((i != ASK_LEASES || c->d->leases) &&
+            PQsendPrepare(c->pq, statements[i].name, statements[i].sql, 0, NULL) != 1)
             c->failed = true;
     if (c->failed || PQpipelineSync(c->pq) != 1) {
         go_down(c, message_of(c));
@@ -264,6 +272,7 @@ take_answer(connection *c, PGresult *result)
         a.rows = PQntuples(result);
     } else if (status == PGRES_FATAL_ERROR) {
         a.error = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        a.sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         if (a.error == NULL)
             a.error = PQresultErrorMessage(result);
     }
@@ -401,6 +410,7 @@ database_new(loop *l, const config *c)
         return NULL;
     d->l = l;
     d->c = *c;
+    d->leases = config_leases(c);
     d->t = (ticker){.tick = on_tick, .flush = on_flush, .owner = d};
     set_connections(d);
     loop_add_ticker(l, &d->t);
@@ -448,7 +458,8 @@ bool
 database_ask(database *d, question q, int n, const char *const values[], answer_function f,
              void *owner, uint64_t tag)
 {
-    connection *c = least_busy(d, q == ASK_RECORD || q == ASK_KEEP || q == ASK_PRESENCE);
+    connection *c = least_busy(d, q == ASK_RECORD || q == ASK_KEEP || q == ASK_PRESENCE ||
+                                      q == ASK_LEASES);
 
     if (c == NULL || n > PARAMS_MAX)
         return false;

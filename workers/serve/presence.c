@@ -33,15 +33,16 @@ static void
 on_tick(ticker *t, int64_t now)
 {
     presence *p = t->owner;
-    char serves[64];
+    char serves[80];
     char pid[24];
     char age[40];
     const char *values[] = {p->c->name, NMSP_VERSION, serves, pid, age};
 
     if (now < p->next)
         return;
-    snprintf(serves, sizeof(serves), "%s%s%s", p->c->download_listen.n ? "download " : "",
-             p->c->time_listen.n ? "time " : "", p->c->lookup_listen.n ? "lookup " : "");
+    snprintf(serves, sizeof(serves), "%s%s%s%s", p->c->download_listen.n ? "download " : "",
+             p->c->time_listen.n ? "time " : "", p->c->lookup_listen.n ? "lookup " : "",
+             config_leases(p->c) ? "leases " : "");
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
     snprintf(age, sizeof(age), "%lld ms", (long long)(now - p->began));
     if (database_ask(p->d, ASK_PRESENCE, 5, values, on_reported, p, 0))

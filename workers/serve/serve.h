@@ -59,6 +59,8 @@ typedef struct config {
     char lookup_base[128]; /* base DN */
     char feed_roots[CONFIG_TEXT_MAX], command_file[CONFIG_TEXT_MAX], feed_agent[64];
     long feed_poll_ms;
+    char lease_kea4[CONFIG_TEXT_MAX], lease_kea6[CONFIG_TEXT_MAX],
+        lease_dhcpd[CONFIG_TEXT_MAX]; /* lease files to follow; "" = none */
     char action_folder[CONFIG_TEXT_MAX]; /* for secrets, while a program needs them */
     long action_parallel, action_poll_ms, action_timeout_ms;
 } config;
@@ -66,6 +68,9 @@ typedef struct config {
 /* Reads a configuration file over defaults: `name = value` lines, # comments. Returns 0, or -1 with
  * a message that names file and line. */
 int config_read(config *to, const char *file, char *error, size_t error_size);
+
+/* Whether lease files are to be followed. */
+bool config_leases(const config *c);
 
 /* "10.0.0.1:69", "[::]:69", "*:69" (IPv4 and IPv6), separated by commas -> addresses. Returns 0, or
  * -1 when it is no such list. */
@@ -150,6 +155,7 @@ typedef enum question {
     ASK_PRESENCE,
     ASK_HOST,  /* mac -> name, statements, options */
     ASK_CLASS, /* remote-id, class -> one row when the modem's CPEs are members */
+    ASK_LEASES, /* asked, and prepared, only where lease files are followed: config_leases() */
     ASK_COUNT
 } question;
 
@@ -158,6 +164,7 @@ typedef struct database database;
 typedef struct answer {
     int rows;          /* -1: lost, there is no database or it said no */
     const char *error; /* of the server, NULL when there is none; valid in the callback only */
+    const char *sqlstate; /* of the error; NULL when it has none */
     const void *result;
 } answer;
 
