@@ -137,9 +137,9 @@ class KeaIsp(isps.Isp):
                 "control_socket": server.control, "lease_file": server.leases,
                 "database": {"host": self.db.sockets, "name": "postgres"}}
 
-    def feed(self):
-        """Makes the targets, waits for the configuration, and starts Kea with it."""
-        rows = [("tftpd", self.tftp_root, {})]
+    def feed(self, files=True):
+        """Makes the targets (files: tftpd's too), waits for the configuration, and starts Kea."""
+        rows = [("tftpd", self.tftp_root, {})] if files else []
         for version in self.versions:
             rows.append((f"kea{version}", os.path.join(self.folder, "feeds", f"kea{version}"),
                          self.kea_settings(version)))
@@ -180,6 +180,11 @@ class KeaIsp(isps.Isp):
         space = self.net.cmts[cmts.relay.name]
         self.net.server.ip("addr", "replace", f"{self.SERVER6}/64", "dev", self.net.interface, "nodad")
         space.ip("addr", "replace", f"2001:db8:ffff::{number}1/64", "dev", interface, "nodad")
+        # Every address of the modems' network is local, as in CmtsNamespace.add_pool.
+        space.run(["sysctl", "-qw", "net.ipv6.ip_nonlocal_bind=1"])
+        space.ip("-6", "route", "replace", "local", str(cmts.networks["cm6"]), "dev", "lo")
+        self.net.server.ip("-6", "route", "replace", str(cmts.networks["cm6"]), "via",
+                           f"2001:db8:ffff::{number}1")
         wait_until(lambda: space.ip("-6", "addr", "show", "dev", interface, "tentative"),
                    lambda text: not text, 10, "IPv6 addresses in use")
         return self.stack.enter_context(

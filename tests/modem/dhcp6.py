@@ -63,7 +63,8 @@ def addresses(raw):
 
 @dataclasses.dataclass
 class Lease6:
-    """What an ADVERTISE or REPLY gives; `status` are the texts of status codes that are not 0."""
+    """What an ADVERTISE or REPLY gives; `status` are the texts of status codes that are not 0.
+    An address or prefix with a lifetime of 0 is one that is taken away: it is not in valid_*."""
 
     message_type: int
     address: str = None
@@ -73,6 +74,8 @@ class Lease6:
     cablelabs: dict = dataclasses.field(default_factory=dict)
     status: list = dataclasses.field(default_factory=list)
     server_id: bytes = None
+    valid_addresses: list = dataclasses.field(default_factory=list)
+    valid_prefixes: list = dataclasses.field(default_factory=list)
 
     @classmethod
     def parse(cls, raw):
@@ -103,9 +106,11 @@ class Lease6:
             if inner == IA_ADDRESS:
                 self.address = str(ipaddress.IPv6Address(value[:16]))
                 self.valid = struct.unpack_from("!I", value, 20)[0]
+                self.valid_addresses += [self.address] if self.valid else []
             else:
                 self.valid = struct.unpack_from("!I", value, 4)[0]
                 self.prefix = f"{ipaddress.IPv6Address(value[9:25])}/{value[8]}"
+                self.valid_prefixes += [self.prefix] if self.valid else []
 
 
 class Relay6:
@@ -208,7 +213,7 @@ class Client6:
         """Sends with retransmission until an answer of the wanted type comes -> Lease6."""
         xid = random.getrandbits(24).to_bytes(3, "big")
         options = self._options() + self._associations(lease)
-        if lease and message_type != REBIND:
+        if lease and lease.server_id and message_type != REBIND:
             options.append((SERVER_ID, lease.server_id))
         answers = queue.SimpleQueue()
         self.relay.listen(xid, answers.put)

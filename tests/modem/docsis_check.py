@@ -17,7 +17,7 @@ import struct
 import time
 
 PAD, CM_MIC, CMTS_MIC, END = 0, 6, 7, 255
-NETWORK_ACCESS, MAX_CPE, TIMESTAMP, PROVISIONED_ADDRESS = 3, 18, 19, 20
+NETWORK_ACCESS, MAX_CPE, TIMESTAMP, PROVISIONED_ADDRESS, PROVISIONED_ADDRESS6 = 3, 18, 19, 20, 59
 UPSTREAM_FLOW, DOWNSTREAM_FLOW, VENDOR, SNMP, SNMP_LONG = 24, 25, 43, 11, 64
 MTA_DELIMITER = 254
 
@@ -283,6 +283,8 @@ def _read_settings(tlvs, report):
             report.timestamp = _number(tlv, 4)
         elif tlv.type == PROVISIONED_ADDRESS:
             report.provisioned_address = str(ipaddress.IPv4Address(_number(tlv, 4)))
+        elif tlv.type == PROVISIONED_ADDRESS6:
+            report.provisioned_address = str(ipaddress.IPv6Address(_number(tlv, 16)))
         elif tlv.type in (UPSTREAM_FLOW, DOWNSTREAM_FLOW):
             rate = flow_rate(tlv)
             if rate is not None:
@@ -292,9 +294,9 @@ def _read_settings(tlvs, report):
 
 
 def _check_origin(report, address, now):
-    """TLV 20 must be the modem's own address, TLV 19 must be recent."""
+    """TLV 20 (IPv6: 59) must be the modem's own address, TLV 19 must be recent."""
     if address and report.provisioned_address not in (None, address):
-        raise ConfigError("address", f"TLV 20 says {report.provisioned_address}, "
+        raise ConfigError("address", f"TLV 20 or 59 says {report.provisioned_address}, "
                                      f"this modem is {address}")
     if report.timestamp is not None:
         age = (now or time.time()) + EPOCH_1900 - report.timestamp
