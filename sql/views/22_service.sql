@@ -186,3 +186,32 @@ COMMENT ON COLUMN nmsp.ppp_service.internet IS 'Whether it may log in.';
 COMMENT ON COLUMN nmsp.ppp_service.service_class_id IS 'Service class; null: none.';
 COMMENT ON COLUMN nmsp.ppp_service.public_cpe IS 'Whether it gets a public address.';
 COMMENT ON COLUMN nmsp.ppp_service.why IS 'The reason in words.';
+
+-- static addresses ------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION nmsp.static_address_check() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER -- whoever enters an endpoint need not be able to read contracts
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    s record;
+    n int;
+BEGIN
+    SELECT x.mac, x.static_addresses, x.why INTO s FROM nmsp.modem_service x WHERE x.modem_id = NEW.modem_id AND x.derived;
+    IF FOUND THEN
+        n := (SELECT count(*) FROM nmsp.endpoint e WHERE e.modem_id = NEW.modem_id AND e.id IS DISTINCT FROM NEW.id);
+        IF n >= s.static_addresses THEN
+            PERFORM nmsp.refuse('23514', format('modem %s may have %s endpoints with fixed addresses', s.mac, s.static_addresses),
+                format('%s others are there; "%s" would be one too many (%s).', n, NEW.name, s.why),
+                'INSERT INTO nmsp.entitlement (contract_id, kind, quantity) VALUES (..., ''static_address'', ...), or raise the quantity of the one that is there.',
+                'endpoint', 'endpoint_needs_an_entitlement');
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.static_address_check() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.static_address_check() IS 'Trigger: behind a modem under contract there are as many endpoints as its static_address entitlement says today. What is there already stays when the entitlement ends.';
+CREATE OR REPLACE TRIGGER c_static_insert BEFORE INSERT ON nmsp.endpoint FOR EACH ROW EXECUTE FUNCTION nmsp.static_address_check();
+CREATE OR REPLACE TRIGGER c_static_update BEFORE UPDATE OF modem_id ON nmsp.endpoint FOR EACH ROW
+    WHEN (NEW.modem_id <> OLD.modem_id) EXECUTE FUNCTION nmsp.static_address_check();

@@ -31,7 +31,7 @@ END
 $fn$;
 REVOKE ALL ON FUNCTION nmsp.explain_modem(macaddr) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.explain_modem(macaddr) IS
-'The chain of a modem: row, contract, service, template, secret, file, network, address, each daemon, feeder, last download. One row per link: state (ok, notice, broken), what it says, the cure where it is not ok; first_broken marks where to begin. Another device''s MAC is explained too.';
+'The chain of a modem: row, contract, service, template, secret, file, network, address, each daemon, feeder, last lease and download. One row per link: state (ok, notice, broken), what it says, the cure where it is not ok; first_broken marks where to begin. Another device''s MAC is explained too.';
 
 CREATE OR REPLACE FUNCTION nmsp.explain_row(m nmsp.modem, mac macaddr, OUT rank int, OUT link text, OUT state text, OUT says text, OUT cure text)
 LANGUAGE plpgsql STABLE
@@ -191,6 +191,14 @@ SET search_path TO pg_catalog, pg_temp
 AS $fn$
 BEGIN
     RETURN QUERY
+    SELECT 100, 'lease', CASE WHEN l.ends > now() AND l.state = 'active' THEN 'ok' ELSE 'notice' END,
+           CASE WHEN l.address IS NULL THEN 'no DHCP server has told of a lease' WHEN l.state = 'active' AND l.ends > now()
+                THEN format('%s since %s, until %s (%s)', host(l.address), l.since, l.ends, l.daemon)
+                ELSE format('had %s until %s', host(l.address), l.ends) END,
+           'Has it power and signal? Does the CMTS relay DHCP to here? Is its pool what the CMTS has (nmsp.diff_config)?'
+      FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT x.* FROM nmsp.lease x WHERE x.mac = m.mac ORDER BY x.starts DESC LIMIT 1) l ON true
+     WHERE EXISTS (SELECT FROM nmsp.lease);
+    RETURN QUERY
     SELECT 110, 'download', CASE WHEN r.at > coalesce(s.served_at, '-infinity') THEN 'broken' WHEN s.state = 'outdated' THEN 'broken' WHEN s.seen_elsewhere THEN 'notice'
                                  WHEN s.state = 'current' THEN 'ok' ELSE 'notice' END,
            CASE WHEN r.at > coalesce(s.served_at, '-infinity') THEN format('refused %s to %s: %s', r.at, host(r.source), r.note)
@@ -209,4 +217,4 @@ BEGIN
      WHERE s.modem_id = m.id;
 END
 $fn$;
-COMMENT ON FUNCTION nmsp.explain_boot(nmsp.modem) IS 'Part of nmsp.explain_modem: its last download.';
+COMMENT ON FUNCTION nmsp.explain_boot(nmsp.modem) IS 'Part of nmsp.explain_modem: its last lease and download.';

@@ -103,6 +103,15 @@ SELECT is_empty($$SELECT FROM nmsp_radius.radcheck WHERE username = 'b'$$, 'a bl
 SELECT isnt_empty($$SELECT FROM nmsp_radius.radcheck WHERE username = 'a'$$, 'others may');
 SELECT is((SELECT why FROM nmsp.ppp_service WHERE username = 'b'), 'blocked: unpaid', 'and why');
 
+-- ---- static addresses
+INSERT INTO nmsp.pool (netgw_id, purpose, network) SELECT id, 'cpe_public', '198.51.100.0/24' FROM nmsp.netgw;
+SELECT test.refused(format($$INSERT INTO nmsp.endpoint (name, modem_id, address) VALUES ('e1', %s, '198.51.100.5')$$, :m1), '23514',
+    'modem 02:00:00:00:00:01 may have 0 endpoints with fixed addresses', '0 others are there; "e1" would be one too many%', '%static_address%', 'no entitlement to static addresses');
+INSERT INTO nmsp.entitlement (contract_id, kind, quantity) VALUES (:c1, 'static_address', 1);
+SELECT lives_ok(format($$INSERT INTO nmsp.endpoint (name, modem_id, address) VALUES ('e1', %s, '198.51.100.5')$$, :m1), 'one is allowed');
+SELECT test.refused(format($$INSERT INTO nmsp.endpoint (name, modem_id, address) VALUES ('e2', %s, '198.51.100.6')$$, :m1), '23514', 'modem 02:00:00:00:00:01 may have 1 %', '1 others%', '%', 'a second is not');
+SELECT lives_ok(format($$INSERT INTO nmsp.endpoint (name, modem_id, address) VALUES ('e3', %s, '198.51.100.7')$$, :m3), 'without contract nobody counts');
+
 -- ---- bad input
 SELECT test.refused(format($$INSERT INTO nmsp.entitlement (contract_id, kind, service_class_id) VALUES (%s, 'internet', %s)$$, :c1, :small), '23P01',
     '%entitlement_is_there_twice_at_once%', '%internet%conflicts with existing key%', 'End the one that is there first%', 'two main tariffs at once');

@@ -71,5 +71,8 @@ SELECT matches(pg_temp.broken(), '^download: refused .* to 10.1.0.11: the addres
 ROLLBACK TO s;
 INSERT INTO nmsp.modem_download (modem_id, at, netgw_id, source, sha256, config_sha256) SELECT :m, now(), :g2, '10.3.0.10', '\x00', nmsp.modem_due(x, :g2) FROM nmsp.modem x;
 SELECT matches((SELECT says || ' / ' || cure FROM nmsp.explain_modem('02:00:00:00:00:01') WHERE link = 'download'), '^it boots through "cmts-2", its row says "cmts-1" / UPDATE nmsp.modem SET netgw_id = ', '17: it boots elsewhere');
+ROLLBACK TO s;
+SELECT nmsp.record_leases('a', 'dhcpd', '{10.1.0.10}', '{32}', '{02:00:00:00:00:01}', ARRAY[NULL::bytea], '{NULL}', '{NULL}', ARRAY[now() - interval '1 h'], ARRAY[now() + interval '1 h'], '{active}');
+SELECT matches((SELECT says FROM nmsp.explain_modem('02:00:00:00:00:01') WHERE link = 'lease'), '^10.1.0.10 since .*dhcpd', 'its lease');
 SELECT * FROM finish();
 ROLLBACK;
