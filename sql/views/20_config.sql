@@ -47,6 +47,64 @@ BEGIN ATOMIC
     ('qos.us_rate_max_help.0',         'nmsp.service_class.us_rate', 'bit/s, times nmsp.setting.us_rate_coefficient'),
     ('qos.ds_name.0',                  'nmsp.service_class.ds_name', NULL),
     ('qos.us_name.0',                  'nmsp.service_class.us_name', NULL),
+    ('qos.ds_peak_rate.0',                     'nmsp.service_class.ds_peak_rate', 'bit/s, times nmsp.setting.ds_rate_coefficient'),
+    ('qos.us_peak_rate.0',                     'nmsp.service_class.us_peak_rate', 'bit/s, times nmsp.setting.us_rate_coefficient'),
+    ('qos.ds_max_burst.0',                     'nmsp.service_class.ds_max_burst', 'bytes'),
+    ('qos.us_max_burst.0',                     'nmsp.service_class.us_max_burst', 'bytes'),
+    ('qos.ds_min_reserved_rate.0',             'nmsp.service_class.ds_min_reserved_rate', 'bit/s, times nmsp.setting.ds_rate_coefficient'),
+    ('qos.us_min_reserved_rate.0',             'nmsp.service_class.us_min_reserved_rate', 'bit/s, times nmsp.setting.us_rate_coefficient'),
+    ('qos.ds_min_packet_size.0',               'nmsp.service_class.ds_min_packet_size', 'bytes'),
+    ('qos.us_min_packet_size.0',               'nmsp.service_class.us_min_packet_size', 'bytes'),
+    ('qos.ds_traffic_priority.0',              'nmsp.service_class.ds_traffic_priority', NULL),
+    ('qos.us_traffic_priority.0',              'nmsp.service_class.us_traffic_priority', NULL),
+    ('qos.ds_attributes_required.0',           'nmsp.service_class.ds_attributes_required', '0x and 8 digits'),
+    ('qos.us_attributes_required.0',           'nmsp.service_class.us_attributes_required', '0x and 8 digits'),
+    ('qos.ds_attributes_forbidden.0',          'nmsp.service_class.ds_attributes_forbidden', '0x and 8 digits'),
+    ('qos.us_attributes_forbidden.0',          'nmsp.service_class.us_attributes_forbidden', '0x and 8 digits'),
+    ('qos.ds_tos_overwrite.0',                 'nmsp.service_class.ds_tos_overwrite', '0x and 4 digits'),
+    ('qos.us_tos_overwrite.0',                 'nmsp.service_class.us_tos_overwrite', '0x and 4 digits'),
+    ('qos.ds_aqm_disabled.0',                  'nmsp.service_class.ds_aqm_disabled', '1 or 0'),
+    ('qos.us_aqm_disabled.0',                  'nmsp.service_class.us_aqm_disabled', '1 or 0'),
+    ('qos.ds_aqm_latency_target.0',            'nmsp.service_class.ds_aqm_latency_target', 'ms'),
+    ('qos.us_aqm_latency_target.0',            'nmsp.service_class.us_aqm_latency_target', 'ms'),
+    ('qos.ds_aqm_algorithm.0',                 'nmsp.service_class.ds_aqm_algorithm', NULL),
+    ('qos.us_aqm_algorithm.0',                 'nmsp.service_class.us_aqm_algorithm', NULL),
+    ('qos.ds_aqm_max_threshold.0',             'nmsp.service_class.ds_aqm_max_threshold', 'us'),
+    ('qos.us_aqm_max_threshold.0',             'nmsp.service_class.us_aqm_max_threshold', 'us'),
+    ('qos.ds_aqm_range_exponent.0',            'nmsp.service_class.ds_aqm_range_exponent', NULL),
+    ('qos.us_aqm_range_exponent.0',            'nmsp.service_class.us_aqm_range_exponent', NULL),
+    ('qos.ds_buffer_minimum.0',                'nmsp.service_class.ds_buffer_minimum', 'bytes'),
+    ('qos.us_buffer_minimum.0',                'nmsp.service_class.us_buffer_minimum', 'bytes'),
+    ('qos.ds_buffer_target.0',                 'nmsp.service_class.ds_buffer_target', 'bytes'),
+    ('qos.us_buffer_target.0',                 'nmsp.service_class.us_buffer_target', 'bytes'),
+    ('qos.ds_buffer_maximum.0',                'nmsp.service_class.ds_buffer_maximum', 'bytes'),
+    ('qos.us_buffer_maximum.0',                'nmsp.service_class.us_buffer_maximum', 'bytes'),
+    ('qos.ds_aggregate_name.0',                'nmsp.service_class.ds_aggregate_name', NULL),
+    ('qos.us_aggregate_name.0',                'nmsp.service_class.us_aggregate_name', NULL),
+    ('qos.ds_classic_name.0',                  'nmsp.service_class.ds_classic_name', NULL),
+    ('qos.us_classic_name.0',                  'nmsp.service_class.us_classic_name', NULL),
+    ('qos.ds_low_latency_name.0',              'nmsp.service_class.ds_low_latency_name', NULL),
+    ('qos.us_low_latency_name.0',              'nmsp.service_class.us_low_latency_name', NULL),
+    ('qos.ds_coupling_factor.0',               'nmsp.service_class.ds_coupling_factor', NULL),
+    ('qos.us_coupling_factor.0',               'nmsp.service_class.us_coupling_factor', NULL),
+    ('qos.ds_scheduling_weight.0',             'nmsp.service_class.ds_scheduling_weight', NULL),
+    ('qos.us_scheduling_weight.0',             'nmsp.service_class.us_scheduling_weight', NULL),
+    ('qos.ds_queue_protection.0',              'nmsp.service_class.ds_queue_protection', '1 or 0'),
+    ('qos.us_queue_protection.0',              'nmsp.service_class.us_queue_protection', '1 or 0'),
+    ('qos.ds_max_latency.0',                   'nmsp.service_class.ds_max_latency', 'us'),
+    ('qos.ds_resequencing.0',                  'nmsp.service_class.ds_resequencing', '1 or 0'),
+    ('qos.us_max_concatenated_burst.0',        'nmsp.service_class.us_max_concatenated_burst', 'bytes'),
+    ('qos.us_scheduling_type.0',               'nmsp.service_class.us_scheduling_type', NULL),
+    ('qos.us_request_policy.0',                'nmsp.service_class.us_request_policy', '0x and 8 digits'),
+    ('qos.us_poll_interval.0',                 'nmsp.service_class.us_poll_interval', 'us'),
+    ('qos.us_poll_jitter.0',                   'nmsp.service_class.us_poll_jitter', 'us'),
+    ('qos.us_grant_size.0',                    'nmsp.service_class.us_grant_size', 'bytes'),
+    ('qos.us_grant_interval.0',                'nmsp.service_class.us_grant_interval', 'us'),
+    ('qos.us_grant_jitter.0',                  'nmsp.service_class.us_grant_jitter', 'us'),
+    ('qos.us_grants_per_interval.0',           'nmsp.service_class.us_grants_per_interval', NULL),
+    ('qos.us_guaranteed_grant_interval.0',     'nmsp.service_class.us_guaranteed_grant_interval', 'us'),
+    ('qos.us_guaranteed_grant_rate.0',         'nmsp.service_class.us_guaranteed_grant_rate', 'bit/s'),
+    ('qos.us_guaranteed_request_interval.0',   'nmsp.service_class.us_guaranteed_request_interval', 'us'),
     ('modem.id.0',                     'nmsp.modem.id', NULL),
     ('modem.hostname.0',               'nmsp.modem.id', 'cm-<id>'),
     ('modem.name.0',                   'nmsp.modem.name', NULL),
@@ -86,7 +144,7 @@ BEGIN ATOMIC
     ('voice.<column>.0',               'nmsp.voice_setting.<column>', 'any column');
 END;
 COMMENT ON FUNCTION nmsp.template_placeholders() IS
-'Which column each placeholder of the template language reads. Without a service class the qos placeholders have no value and their lines are left out; a null column is an empty value.';
+'Which column each placeholder of the template language reads. Without a service class the qos placeholders have no value and their lines are left out; so is the line of a flow''s parameter that the class does not set. Any other null column is an empty value.';
 
 CREATE OR REPLACE VIEW nmsp.template_placeholder AS SELECT * FROM nmsp.template_placeholders();
 COMMENT ON VIEW nmsp.template_placeholder IS 'The placeholders of the template language and the columns they read.';
@@ -122,7 +180,17 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
 AS $fn$
 BEGIN
-    RETURN (SELECT pg_catalog.jsonb_build_object(
+    -- The parameters of flows by the names of their columns; one that is not set has no value.
+    RETURN (SELECT (SELECT coalesce(pg_catalog.jsonb_object_agg('qos.' || p.key || '.0',
+                CASE p.value WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE p.value END), '{}')
+            FROM pg_catalog.jsonb_each(pg_catalog.to_jsonb(c)) p
+           WHERE p.value <> 'null' AND p.key <> ALL ('{id,name,ds_rate,us_rate,ds_name,us_name,description}'))
+     || pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'qos.ds_peak_rate.0', pg_catalog.round(c.ds_peak_rate * s.ds_rate_coefficient),
+        'qos.us_peak_rate.0', pg_catalog.round(c.us_peak_rate * s.us_rate_coefficient),
+        'qos.ds_min_reserved_rate.0', pg_catalog.round(c.ds_min_reserved_rate * s.ds_rate_coefficient),
+        'qos.us_min_reserved_rate.0', pg_catalog.round(c.us_min_reserved_rate * s.us_rate_coefficient)))
+     || pg_catalog.jsonb_build_object(
         'qos.id.0', c.id,
         'qos.name.0', c.name,
         'qos.ds_rate_max.0', pg_catalog.trim_scale(c.ds_rate / 1000000.0),

@@ -86,7 +86,13 @@ BEGIN
             WHEN 'qos.us_rate_max_help.0' THEN piece := round(c.us_rate * us_coefficient);
             WHEN 'qos.ds_name.0' THEN piece := c.ds_name;
             WHEN 'qos.us_name.0' THEN piece := c.us_name;
-            ELSE piece := NULL;
+            WHEN 'qos.ds_peak_rate.0' THEN piece := round(c.ds_peak_rate * ds_coefficient);
+            WHEN 'qos.us_peak_rate.0' THEN piece := round(c.us_peak_rate * us_coefficient);
+            WHEN 'qos.ds_min_reserved_rate.0' THEN piece := round(c.ds_min_reserved_rate * ds_coefficient);
+            WHEN 'qos.us_min_reserved_rate.0' THEN piece := round(c.us_min_reserved_rate * us_coefficient);
+            ELSE -- a parameter of flows, by its column's name
+                piece := to_jsonb(c) ->> substring(substr(value, opened + 1, closed - 2) FROM '^qos\.([a-z_]+)\.0$');
+                piece := CASE piece WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE piece END;
         END CASE;
         IF piece IS NULL THEN
             RETURN;
