@@ -222,19 +222,28 @@ DECLARE
     found_netgw text;
     found_device text;
     has_pool boolean;
+    has_pool6 boolean; -- one that nobody can boot from: DHCPv6 has no server to announce
 BEGIN
     IF TG_OP = 'INSERT' OR NEW.mac <> OLD.mac THEN
         PERFORM nmsp.check_mac(NEW.mac, 'modem');
     END IF;
     IF TG_OP = 'INSERT' OR NEW.netgw_id IS DISTINCT FROM OLD.netgw_id OR NEW.template_id IS DISTINCT FROM OLD.template_id THEN
-        SELECT g.name, EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND p.purpose = 'cm' AND p.active)
-          INTO found_netgw, has_pool FROM nmsp.netgw g WHERE g.id = NEW.netgw_id;
+        -- IPv4 is always announced (setting.provisioning_server), IPv6 where provisioning_server6 says what.
+        SELECT g.name, EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND p.purpose = 'cm' AND p.active
+                                  AND (family(p.network) = 4 OR EXISTS (SELECT FROM nmsp.setting s WHERE s.provisioning_server6 IS NOT NULL))),
+               EXISTS (SELECT FROM nmsp.pool p WHERE p.netgw_id = g.id AND p.purpose = 'cm' AND p.active AND family(p.network) = 6)
+          INTO found_netgw, has_pool, has_pool6 FROM nmsp.netgw g WHERE g.id = NEW.netgw_id;
         IF NOT FOUND THEN
             PERFORM nmsp.refuse(CASE WHEN NEW.netgw_id IS NULL THEN '23502' ELSE '23503' END,
                 format('access gateway %s does not exist', coalesce(NEW.netgw_id::text, 'null')), format('Modem %s needs one.', NEW.mac),
                 'SELECT id, name FROM nmsp.netgw lists those that exist.', 'modem', 'modem_needs_an_existing_netgw');
         END IF;
-        IF NOT has_pool THEN
+        IF NOT has_pool AND has_pool6 THEN
+            PERFORM nmsp.refuse('23514', format('"%s" has no active IPv4 pool for cable modems', found_netgw),
+                format('Modem %s could get an IPv6 address there, but no configfile: nmsp.setting.provisioning_server6 is null.', NEW.mac),
+                'UPDATE nmsp.setting SET provisioning_server6 = <IPv6 address of the download service>, or give the gateway an IPv4 pool for modems.',
+                'modem', 'modem_needs_a_pool');
+        ELSIF NOT has_pool THEN
             PERFORM nmsp.refuse('23514', format('"%s" has no active pool for cable modems', found_netgw),
                 format('Modem %s could not get an address there.', NEW.mac),
                 format('INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, router) VALUES (%s, ''cm'', ...).', NEW.netgw_id),

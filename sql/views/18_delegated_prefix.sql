@@ -45,3 +45,45 @@ CREATE OR REPLACE TRIGGER c_prefix AFTER INSERT OR UPDATE ON nmsp.endpoint
     FOR EACH ROW WHEN (NEW.delegated_prefix IS NOT NULL) EXECUTE FUNCTION nmsp.delegated_prefix_check();
 CREATE OR REPLACE TRIGGER c_prefix AFTER INSERT OR UPDATE OF network, netgw_id, delegated_prefix, delegated_length ON nmsp.pool
     FOR EACH ROW WHEN (family(NEW.network) = 6) EXECUTE FUNCTION nmsp.delegated_prefix_check();
+
+-- A modem that moves takes the prefixes of its endpoints along (addresses: nmsp.modem_move_check). At
+-- the end of the transaction, so that both can be changed in it, the modem first.
+CREATE OR REPLACE FUNCTION nmsp.modem_move_prefix_check() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER -- as nmsp.delegated_prefix_check
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    e record;
+BEGIN
+    SELECT p.id, p.name, p.delegated_prefix, m.mac, m.netgw_id, g.name AS netgw, o.name AS left_netgw,
+           coalesce(x.conflict, format('"%s" has no IPv6 pool for CPEs; without one nobody there is given a prefix.', g.name)) AS conflict INTO e
+      FROM nmsp.modem m JOIN nmsp.netgw g ON g.id = m.netgw_id LEFT JOIN nmsp.netgw o ON o.id = OLD.netgw_id
+      JOIN nmsp.endpoint p ON p.modem_id = m.id
+     CROSS JOIN LATERAL nmsp.delegated_prefix_conflict(p.delegated_prefix, m.netgw_id) x(conflict)
+     WHERE m.id = NEW.id AND p.delegated_prefix IS NOT NULL
+       AND (x.conflict IS NOT NULL
+            OR NOT EXISTS (SELECT FROM nmsp.pool n WHERE n.netgw_id = m.netgw_id AND n.purpose IN ('cpe_public', 'cpe_private') AND family(n.network) = 6))
+     ORDER BY p.id LIMIT 1;
+    IF FOUND THEN
+        PERFORM nmsp.refuse('23514', format('modem %s cannot move from "%s" to "%s" with the prefix of its endpoint', e.mac, e.left_netgw, e.netgw),
+            format('Endpoint "%s" has the fixed prefix %s. %s', e.name, e.delegated_prefix, e.conflict),
+            format('In the same transaction, after the modem: UPDATE nmsp.endpoint SET delegated_prefix = <one of "%s", or null> WHERE id = %s; '
+                   'SELECT network, delegated_prefix, delegated_length FROM nmsp.pool WHERE netgw_id = %s lists what is delegated there.', e.netgw, e.id, e.netgw_id),
+            'modem', 'modem_moves_with_the_prefixes_of_its_endpoints');
+    END IF;
+    RETURN NULL;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.modem_move_prefix_check() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.modem_move_prefix_check() IS
+'Trigger at the end of a transaction: the fixed prefixes behind a modem that moved fit its new gateway, and that has an IPv6 network for CPEs (23514).';
+DO $do$
+BEGIN
+    -- Constraint triggers have no OR REPLACE.
+    IF NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = 'nmsp.modem'::regclass AND t.tgname = 'modem_moves_with_the_prefixes_of_its_endpoints') THEN
+        CREATE CONSTRAINT TRIGGER modem_moves_with_the_prefixes_of_its_endpoints AFTER UPDATE OF netgw_id ON nmsp.modem
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+            WHEN (OLD.netgw_id IS DISTINCT FROM NEW.netgw_id) EXECUTE FUNCTION nmsp.modem_move_prefix_check();
+    END IF;
+END
+$do$;

@@ -133,6 +133,14 @@ COMMENT ON COLUMN nmsp_kea.dhcp4_options.user_context IS 'Always null.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.host_id IS 'The host.';
 COMMENT ON COLUMN nmsp_kea.dhcp4_options.scope_id IS 'Always 3: options of a host.';
 
+-- Numbers of the sub-options of option 17 (RFC 8415 21.17), enterprise 4491, are those of CableLabs' registry
+-- CL-SP-CANN-DHCP-Reg. Kea has definitions of all that are sent here, with the same numbers and types
+-- (docsis3_option_defs.h of kea-dev), so values are written as text:
+--   32 TFTP servers: IPv6 addresses                     33 name of the configfile: text
+--   34 syslog servers: IPv6 addresses                   37 time servers (RFC 868): IPv6 addresses
+--   38 offset to UTC: seconds, signed, 32 bits
+-- Not sent, because they are the client's or the CMTS's to say: 35 capabilities (as TLV 5), 36 device
+-- identifier (the modem's MAC; what Kea's mac-sources "docsis-modem" reads), 1026 MAC of the modem (from the CMTS).
 CREATE OR REPLACE VIEW nmsp_kea.dhcp6_options AS
 SELECT h.host_id * 256 + o.code AS option_id, o.code, NULL::bytea AS value, o.formatted_value, o.space, true AS persistent,
        NULL::text AS user_context, h.host_id, 3::smallint AS scope_id

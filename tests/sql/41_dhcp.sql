@@ -97,6 +97,26 @@ SELECT test.refused(pg_temp.prefix(:m1, '2001:db8:4000::/48'), '23514', '%', '%o
 SELECT test.refused(pg_temp.prefix(:m1, '2001:db8:2::/64'), '23514', '%', 'It overlaps the network of pool 2001:db8:2::/64 (cm of "one").', '%', 'a pool''s network');
 SELECT lives_ok(pg_temp.prefix(:m1, '2001:db8:4000:100::/56'), 'one of those that its pool delegates');
 SELECT test.refused($$UPDATE nmsp.pool SET delegated_length = 60 WHERE delegated_prefix IS NOT NULL$$, '23514', 'prefix 2001:db8:4000:100::/56 of endpoint "shop"%', '%', '%', 'nor can the pool change below it');
+SELECT test.refused(format('UPDATE nmsp.modem SET netgw_id = %s WHERE id = %s; SET CONSTRAINTS ALL IMMEDIATE', :two, :m1), '23514', 'modem % cannot move from "one" to "two" with the prefix of its endpoint',
+    'Endpoint "shop" has the fixed prefix 2001:db8:4000:100::/56. Pool % of "one" delegates prefixes of 2001:db8:4000::/40; the modem is behind "two".', 'In the same transaction, after the modem: %', 'nor does its modem move away with it');
+SELECT lives_ok(format('UPDATE nmsp.endpoint SET delegated_prefix = ''2001:db8:ffff::/56'' WHERE modem_id = %s', :m1), 'a prefix that no pool has');
+SELECT test.refused(format('UPDATE nmsp.modem SET netgw_id = %s WHERE id = %s; SET CONSTRAINTS ALL IMMEDIATE', :two, :m1), '23514', '%', '%"two" has no IPv6 pool for CPEs;%', '%', 'needs an IPv6 network where it goes');
+SET CONSTRAINTS ALL DEFERRED;
+SELECT lives_ok(format('UPDATE nmsp.modem SET netgw_id = %s WHERE id = %s; DELETE FROM nmsp.endpoint WHERE modem_id = %2$s; SET CONSTRAINTS ALL IMMEDIATE', :two, :m1),
+    'without it the modem moves, changed after it in the same transaction');
+SET CONSTRAINTS ALL DEFERRED;
+
+-- ---- a gateway for modems of IPv6 alone
+INSERT INTO nmsp.netgw (name) VALUES ('six');
+INSERT INTO nmsp.pool (netgw_id, purpose, network) SELECT id, 'cm', '2001:db8:66::/64' FROM nmsp.netgw WHERE name = 'six';
+UPDATE nmsp.setting SET provisioning_server6 = NULL;
+SELECT test.refused(format('UPDATE nmsp.modem SET netgw_id = (SELECT id FROM nmsp.netgw WHERE name = ''six'') WHERE id = %s', :m1), '23514', '"six" has no active IPv4 pool for cable modems', '%provisioning_server6 is null.', 'UPDATE nmsp.setting SET provisioning_server6 = %', 'needs a server that DHCPv6 announces');
+UPDATE nmsp.setting SET provisioning_server6 = '2001:db8:ffff::1';
+SELECT lives_ok(format('UPDATE nmsp.modem SET netgw_id = (SELECT id FROM nmsp.netgw WHERE name = ''six'') WHERE id = %s', :m1), 'and takes modems then');
+
+-- ---- just-in-time compilation
+SELECT is_empty($$SELECT p.oid::regprocedure FROM nmsp_feed.feed f JOIN pg_proc p ON p.oid::regproc::text IN (f.render_function, f.keys_function) WHERE NOT coalesce(p.proconfig, '{}') @> '{jit=off}'$$,
+    'what feeds render is rendered without it, in any session');
 
 SELECT * FROM finish();
 ROLLBACK;
