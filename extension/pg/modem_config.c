@@ -15,9 +15,11 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "extension/pg/snapshot_view.h"
+#include "jit/jit.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -124,16 +126,38 @@ table_owner(void)
     return owner;
 }
 
+/*
+ * Questions are about one row and take microseconds; where statistics are absent their costs look
+ * great, and compiling them would take seconds. Returns what with_jit() needs.
+ */
+static int
+without_jit(void)
+{
+    int level = NewGUCNestLevel();
+
+    if (jit_enabled)
+        (void)set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                                false);
+    return level;
+}
+
+static void
+with_jit(int level)
+{
+    AtEOXact_GUC(true, level);
+}
+
 /* Puts the question to the database; the first n values are copied into context. Null without a row. */
 static void
 ask(question kind, int64 id, bool own, MemoryContext context, int n, Datum values[], bool nulls[])
 {
     Oid types[2] = {INT8OID, BOOLOID}, user;
-    int security;
+    int security, level;
     Datum arguments[2] = {Int64GetDatum(id), BoolGetDatum(own)};
 
     GetUserIdAndSecContext(&user, &security);
     SetUserIdAndSecContext(table_owner(), security | SECURITY_LOCAL_USERID_CHANGE);
+    level = without_jit();
     SPI_connect();
     if (question_plan[kind] == NULL) {
         SPIPlanPtr plan = SPI_prepare(question_sql[kind], 2, types);
@@ -159,6 +183,7 @@ ask(question kind, int64 id, bool own, MemoryContext context, int n, Datum value
         MemoryContextSwitchTo(old);
     }
     SPI_finish();
+    with_jit(level);
     SetUserIdAndSecContext(user, security);
 }
 

@@ -142,6 +142,7 @@ COMMENT ON FUNCTION nmsp.modem_service_values(bigint, boolean) IS
 CREATE OR REPLACE FUNCTION nmsp.cpe_class(modem_id bigint, internet_access boolean, public_cpe boolean) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER -- DHCP servers need not be able to read contracts
 SET search_path TO pg_catalog, pg_temp
+SET jit TO off -- it is about one modem: compiling would take longer than running
 AS $fn$
 BEGIN
     IF nmsp.is_service_derived() THEN

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION nmsp.explain_modem(mac macaddr)
 RETURNS TABLE (n int, link text, state text, says text, cure text, first_broken boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER -- it looks whether a file can be made; it shows none
 SET search_path TO pg_catalog, pg_temp
+SET jit TO off -- it is about one modem: compiling would take longer than running
 AS $fn$
 DECLARE
     m nmsp.modem;
