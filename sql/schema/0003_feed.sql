@@ -214,7 +214,7 @@ COMMENT ON TABLE nmsp_feed.agent IS 'The processes of nmsp-agent that reported, 
 COMMENT ON COLUMN nmsp_feed.agent.name IS 'Its name: feed_agent or name in its configuration';
 COMMENT ON COLUMN nmsp_feed.agent.work IS 'feed: it feeds the targets that name it; serve: it answers modems and DHCP servers';
 COMMENT ON COLUMN nmsp_feed.agent.version IS 'Version of the program';
-COMMENT ON COLUMN nmsp_feed.agent.serves IS 'What it serves: download, time, lookup; feed';
+COMMENT ON COLUMN nmsp_feed.agent.serves IS 'What it serves: download, time, lookup, leases; feed';
 COMMENT ON COLUMN nmsp_feed.agent.address IS 'Where it connects from; null: by a socket of this machine';
 COMMENT ON COLUMN nmsp_feed.agent.pid IS 'Its process there';
 COMMENT ON COLUMN nmsp_feed.agent.began IS 'When it was started';

@@ -51,7 +51,7 @@ COMMENT ON COLUMN nmsp.worker_status.last_error IS 'The last failure; shown to m
 COMMENT ON COLUMN nmsp.worker_status.last_error_at IS 'When that was';
 COMMENT ON COLUMN nmsp.worker_status.name IS 'Name of an agent';
 COMMENT ON COLUMN nmsp.worker_status.version IS 'Its version';
-COMMENT ON COLUMN nmsp.worker_status.serves IS 'What it serves: download, time, lookup; feed';
+COMMENT ON COLUMN nmsp.worker_status.serves IS 'What it serves: download, time, lookup, leases; feed';
 COMMENT ON COLUMN nmsp.worker_status.address IS 'Where it connects from; null: from this machine';
 COMMENT ON COLUMN nmsp.worker_status.seen IS 'When it reported last';
 

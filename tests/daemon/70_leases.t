@@ -2,8 +2,10 @@
 """nmsp-agent follows the lease files of real DHCP servers: a lease is a row within a second, and
 none is lost when files are tidied up, the agent is killed, or the database is away."""
 
+import contextlib
 import ipaddress
 import os
+import signal
 import sys
 import time
 
@@ -12,6 +14,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(TESTS, "lib"), os.path.join(TESTS, "modem")]
 
 import agents  # noqa: E402
+import dhcp6  # noqa: E402
 import isp as isps  # noqa: E402
 import kea  # noqa: E402
 import modem  # noqa: E402
@@ -27,18 +30,27 @@ class Bed:
     """Four modems behind a CMTS, Kea, and an agent that follows its lease file."""
 
     def __init__(self, stack):
-        self.isp = kea.KeaIsp(stack, settings={"unix_socket_permissions": "0777"})
+        self.isp = kea.KeaIsp(stack, ipv6=True, settings={"unix_socket_permissions": "0777"})
+        self.server = self.isp.kea[4]
+        self._rows()
+        self.relay6 = self.isp.add_ipv6(self.cmts)
+        self.sql(f"UPDATE nmsp.modem SET public_cpe = true WHERE id = {self.ids[MACS[0]]};"
+                 "UPDATE nmsp.setting SET provisioning_server6 = '2001:db8:ffff::1'")
+        self.isp.feed()
+        self._follow(stack, lease_kea4=self.server.leases, lease_kea6=self.isp.kea[6].leases)
+
+    def _rows(self):
         self.sql, self.query, self.value = (self.isp.db.psql, self.isp.db.query,
                                             self.isp.db.value)
         agents.make_role(self.isp.db)
-        self.server = self.isp.kea[4]
         self.cmts = self.isp.add_cmts("cmts-1", "secret")
+        self.sql("UPDATE nmsp.setting SET max_cpe = 16")
         base = self.isp.add_template("base", self.isp.TEMPLATE)
         self.ids = {mac: self.isp.add_modem(mac, self.cmts, template_id=base) for mac in MACS}
-        self.isp.feed()
+
+    def _follow(self, stack, **files):
         self.agent = stack.enter_context(agents.Agent(
-            self.isp.net.server, self.isp.run_folder, self.isp.db.sockets,
-            lease_kea4=self.server.leases))
+            self.isp.net.server, self.isp.run_folder, self.isp.db.sockets, **files))
 
     def cpe(self, number, behind=MACS[0]):
         return modem.Cpe(f"0a:00:00:00:{number >> 8:02x}:{number & 255:02x}", self.cmts.relay,
@@ -84,6 +96,29 @@ def given(t, bed):
     wait_until(lambda: cpe.client.renew() and bed.row(address, "starts, ends"),
                lambda now: now != before, 10, "a renewal is seen")
     t.is_(bed.row(address, "state, since < starts"), ["active", "t"], "a renewal: the same lease")
+
+
+def ipv6(t, bed):
+    modem6 = dhcp6.Client6(bed.relay6, MACS[0], MACS[0], modem=True)
+    address = modem6.acquire().address
+    bed.wait_row(address, ["active"])
+    t.is_(bed.row(address, "mac, kind, modem_id, daemon, prefix_length, remote_id, "
+                           "encode(client_id, 'hex')"),
+          [MACS[0], "cm", str(bed.ids[MACS[0]]), "kea6", "128", MACS[0].replace(":", ""),
+           modem6.duid.hex()], "IPv6: a modem")
+    cpe = dhcp6.Client6(bed.relay6, "0a:00:00:06:00:01", MACS[0], prefix=True)
+    lease = cpe.acquire()
+    prefix = lease.prefix.split("/")[0]
+    bed.wait_row(lease.address, ["active"])
+    bed.wait_row(prefix, ["active"])
+    t.is_([bed.row(place, "kind, modem_id, prefix_length") for place in (lease.address, prefix)],
+          [["cpe", str(bed.ids[MACS[0]]), length] for length in ("128", "56")],
+          "an address and a delegated prefix of a CPE, by its modem")
+    cpe.release()
+    begin = time.monotonic()
+    bed.wait_row(lease.address, ["released"])
+    bed.wait_row(prefix, ["released"])
+    t.ok(time.monotonic() - begin < SECOND, "released: both end within a second")
 
 
 def released(t, bed):
@@ -139,9 +174,11 @@ def tidied(t, bed):
     missing = wait_until(lambda: addresses - set(bed.active().items()), lambda gone: not gone, 10,
                          "leases given meanwhile")
     t.is_(missing, set(), f"{len(addresses)} leases given meanwhile are all there")
-    t.is_(bed.value("SELECT count(*) FROM nmsp.active_lease WHERE mac >= '0a:00:00:00:00:64' AND "
-                    "mac <= '0a:00:00:00:ff:ff'"), str(len(addresses)),
-          "and those given back are not")
+    macs = {mac for _, mac in addresses}
+    others = wait_until(lambda: {mac for mac in bed.active().values()
+                                 if "0a:00:00:00:00:64" <= mac <= "0a:00:00:00:ff:ff"} - macs,
+                        lambda left: not left, 10, "leases given back meanwhile")
+    t.is_(others, set(), "and those given back are not")
 
 
 def killed(t, bed):
@@ -209,16 +246,85 @@ def slow(t, bed):
     t.is_(bed.wait_row(address, ["active"]), ["active"], "a slow database: the lease is told")
 
 
+class DhcpdBed(Bed):
+    """The same with dhcpd."""
+
+    def __init__(self, stack):
+        self.isp = isps.Isp(stack, settings={"unix_socket_permissions": "0777"})
+        self._rows()
+        self.isp.feed()
+        self.isp.wait_in_step()
+        self._follow(stack, lease_dhcpd=self.isp.dhcpd.leases)
+
+
+def dhcpd_given(t, bed):
+    times = []
+    for mac in MACS:
+        address = bed.isp.device(mac).client.acquire().yiaddr
+        begin = time.monotonic()
+        bed.wait_row(address, ["active"])
+        times.append(time.monotonic() - begin)
+    t.ok(max(times) < SECOND, "dhcpd: a lease is a row within a second of its ACK", times)
+    t.diag(f"ACK -> row: longest of {len(times)} {max(times) * 1000:.0f} ms, looked at by psql")
+    t.is_(bed.row(address, "mac, kind, modem_id, remote_id, daemon, encode(client_id, 'hex'), "
+                           "prefix_length, ends - starts, "
+                           "abs(extract(epoch FROM now() - starts)) < 5"),
+          [MACS[3], "cm", str(bed.ids[MACS[3]]), MACS[3].replace(":", ""), "dhcpd",
+           "01" + MACS[3].replace(":", ""), "32", "01:00:00", "t"], "with all that dhcpd knows")
+    cpe = bed.cpe(1)
+    cpe.client.extra[12] = b"host-1"
+    address = cpe.client.acquire().yiaddr
+    bed.wait_row(address, ["active"])
+    t.is_(bed.row(address, "kind, modem_id, hostname"),
+          ["cpe", str(bed.ids[MACS[0]]), "host-1"], "a CPE, by the modem it is behind")
+    cpe.client.release()
+    begin = time.monotonic()
+    bed.wait_row(address, ["released", "t"], "state, ends <= now()")
+    t.ok(time.monotonic() - begin < SECOND, "a released lease ends within a second")
+
+
+def dhcpd_replaced(t, bed):
+    """A restart writes the file anew; so do thousands of leases."""
+    inodes, wanted = set(), {}
+    for number in range(3):
+        inodes.add(os.stat(bed.isp.dhcpd.leases).st_ino)
+        for other in range(4):
+            cpe = bed.cpe(10 + 10 * number + other, MACS[other])
+            wanted[cpe.client.acquire().yiaddr] = cpe.mac
+        starts = len(bed.isp.boss.events("start"))
+        os.kill(bed.isp.boss.daemon_pid(), signal.SIGKILL)
+        bed.isp.boss.wait_event("start", starts + 1)
+        device = bed.isp.device(MACS[0])
+        wait_until(device.client.acquire, bool, 20, "dhcpd serves again")
+    inodes.add(os.stat(bed.isp.dhcpd.leases).st_ino)
+    t.ok(len(inodes) > 1, "dhcpd was killed and has written its file anew", len(inodes))
+    missing = wait_until(lambda: wanted.items() - bed.active().items(), lambda gone: not gone, 10,
+                         "leases")
+    t.is_(missing, set(), "all leases are there")
+    bed.agent.kill9()
+    cpe = bed.cpe(50)
+    address = cpe.client.acquire().yiaddr
+    bed.agent.start()
+    t.is_(bed.wait_row(address, ["active"]), ["active"],
+          "agent killed and started: it has what was given meanwhile")
+
+
+STORIES = ((Bed, (given, ipv6, released, cut_line, tidied, killed, database_away, slow)),
+           (DhcpdBed, (dhcpd_given, dhcpd_replaced)))
+
+
 def story(t, stack):
     tap.require(isps.missing() or kea.missing() or agents.missing())
-    bed = Bed(stack)
-    try:
-        for part in (given, released, cut_line, tidied, killed, database_away, slow):
-            part(t, bed)
-    except BaseException:
-        t.diag(bed.agent.tail(20))
-        t.diag(bed.isp.trouble())
-        raise
+    for make, parts in STORIES:
+        with contextlib.ExitStack() as inner:
+            bed = make(inner)
+            try:
+                for part in parts:
+                    part(t, bed)
+            except BaseException:
+                t.diag(bed.agent.tail(20))
+                t.diag(bed.isp.trouble())
+                raise
 
 
 tap.main(story)

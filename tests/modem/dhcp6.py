@@ -245,3 +245,7 @@ class Client6:
         """RENEW -> the lease."""
         self.lease = self.exchange(RENEW, REPLY, self.lease)
         return self.lease
+
+    def release(self):
+        """RELEASE -> the server's REPLY."""
+        return self.exchange(RELEASE, REPLY, self.lease)

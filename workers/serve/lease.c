@@ -18,7 +18,8 @@
 #define BATCH_MAX 1000
 #define BATCH_MIN 25
 #define COLUMNS 9
-#define BYTES_PER_TURN (256 * 1024) /* what is read and understood between two looks at the network */
+#define BYTES_PER_TURN                                                                             \
+    (256 * 1024) /* what is read and understood between two looks at the network */
 #define AGAIN_MS 1000
 #define TELL_EVERY_MS 60000
 
@@ -28,8 +29,8 @@ typedef struct source {
     lease_columns columns;
     bool header, odd_header; /* Kea: known; is none */
     int64_t next_try, next_told;
-    uint64_t odd; /* lines that are none, since they were told of */
-    unsigned n;   /* rows in the batch */
+    uint64_t odd;  /* lines that are none, since they were told of */
+    unsigned n;    /* rows in the batch */
     unsigned sent; /* the first so many are under way; 0: none */
     unsigned most; /* rows that are sent at once: fewer while the database is slow */
     lease_row row[BATCH_MAX];
@@ -114,8 +115,8 @@ take_off(source *s, unsigned n)
 static bool
 is_fault_of_row(const char *sqlstate)
 {
-    return sqlstate != NULL && (strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "23", 2) == 0 ||
-                                strncmp(sqlstate, "P0", 2) == 0);
+    return sqlstate != NULL && (strncmp(sqlstate, "22", 2) == 0 ||
+                                strncmp(sqlstate, "23", 2) == 0 || strncmp(sqlstate, "P0", 2) == 0);
 }
 
 static void

@@ -19,9 +19,9 @@ typedef struct lease_file {
     lease_format format;
     char path[CONFIG_TEXT_MAX];
     int fd[LEASE_CHAIN];
-    int n, now;     /* how many there are (0: not open), which one is read */
-    bool replaced;  /* there is another file at the path: this one is read to its end */
-    int64_t offset; /* of the file that is read */
+    int n, now;                /* how many there are (0: not open), which one is read */
+    bool replaced;             /* there is another file at the path: this one is read to its end */
+    int64_t offset;            /* of the file that is read */
     size_t begin, len, passed; /* of the buffer: not looked at yet from begin; thrown away */
     int64_t next_open;
     int told; /* errno the log knows of */

@@ -124,7 +124,8 @@ read_octets(text t, uint8_t *to, size_t max, size_t *n)
 
         for (; i < t.len && digits < 2 && hex(t.at[i]) >= 0; i++, digits++)
             value = value * 16 + hex(t.at[i]);
-        if (digits == 0 || *n == max || (i < t.len && t.at[i] != ':') || i + 1 == t.len * (i < t.len))
+        if (digits == 0 || *n == max || (i < t.len && t.at[i] != ':') ||
+            i + 1 == t.len * (i < t.len))
             return false;
         to[(*n)++] = (uint8_t)value;
         i += i < t.len;
@@ -199,7 +200,7 @@ read_state(text t)
     if (is(t, "expired"))
         return "expired";
     return is(t, "free") || is(t, "released") || is(t, "reset") || is(t, "backup") ? "released"
-                                                                                 : NULL;
+                                                                                   : NULL;
 }
 
 typedef struct seen {

@@ -2,8 +2,8 @@
  * lease_file.c: a lease file that others write, rename and write anew.
  *
  * Kea appends to FILE. When it tidies up (kea-lfc) it renames FILE to FILE.1 and begins a new one;
- * kea-lfc makes FILE.2 of FILE.2 and FILE.1 by way of FILE.output and FILE.completed. dhcpd writes a
- * new file aside and renames it to FILE. Either has finished with the old file by then. So a file
+ * kea-lfc makes FILE.2 of FILE.2 and FILE.1 by way of FILE.output and FILE.completed. dhcpd writes
+ * a new file aside and renames it to FILE. Either has finished with the old file by then. So a file
  * is followed by its descriptor; once there is another one at its path it is read to its end, and
  * then all there are are read from their beginning: what is known costs nothing (lease_known.c).
  */

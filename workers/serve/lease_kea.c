@@ -8,8 +8,12 @@
 
 #include <string.h>
 
-#define OPTION_REMOTE_ID4 2 /* sub-option of option 82, RFC 3046 */
+#define OPTION_REMOTE_ID4 2  /* sub-option of option 82, RFC 3046 */
 #define OPTION_REMOTE_ID6 37 /* RFC 4649: four bytes of enterprise number first */
+#define OPTION_VENDOR6 17 /* of CableLabs: number 4491, then CL_CM_MAC_ADDR, CL-SP-CANN-DHCP-Reg   \
+                           */
+#define CABLELABS "\0\0\x11\x8b"
+#define CM_MAC 1026
 
 static int
 digit(char c)
@@ -77,6 +81,17 @@ find_option(const uint8_t *at, size_t len, unsigned code, size_t wide, size_t *v
     return NULL;
 }
 
+/* Six bytes of a modem's address as a CMTS says it where it sends no remote-id. */
+static const uint8_t *
+find_cm_mac(const uint8_t *options, size_t len, size_t *n)
+{
+    const uint8_t *value = find_option(options, len, OPTION_VENDOR6, 2, n);
+
+    if (value == NULL || *n < 4 || memcmp(value, CABLELABS, 4) != 0)
+        return NULL;
+    return find_option(value + 4, *n - 4, CM_MAC, 2, n);
+}
+
 /* What the relay said, which Kea keeps with "store-extended-info": sub-options of option 82, or
  * the options of the relay nearest to the client. */
 static void
@@ -84,12 +99,17 @@ read_remote_id(const lease_line *l, lease_row *to)
 {
     uint8_t options[2048];
     const uint8_t *value;
-    size_t n;
+    size_t n, len;
     size_t skip = l->v6 ? 4 : 0;
 
     if (l->v6) {
         n = find_hex(l->user_context, l->user_context_len, "\"options\"", options, sizeof(options));
-        value = find_option(options, n, OPTION_REMOTE_ID6, 2, &n);
+        len = n;
+        value = find_option(options, len, OPTION_REMOTE_ID6, 2, &n);
+        if (value == NULL) {
+            skip = 0;
+            value = find_cm_mac(options, len, &n);
+        }
     } else {
         n = find_hex(l->user_context, l->user_context_len, "\"sub-options\"", options,
                      sizeof(options));

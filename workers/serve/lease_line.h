@@ -17,8 +17,8 @@ typedef enum lease_state { LEASE_ACTIVE, LEASE_DECLINED, LEASE_RECLAIMED } lease
 
 /* Column of each value, as the file's own header names them; -1: the file has no such column. */
 typedef struct lease_columns {
-    int address, hwaddr, client_id, duid, valid_lifetime, expire, subnet_id, lease_type,
-        prefix_len, hostname, state, user_context;
+    int address, hwaddr, client_id, duid, valid_lifetime, expire, subnet_id, lease_type, prefix_len,
+        hostname, state, user_context;
     int n;
 } lease_columns;
 
@@ -31,10 +31,10 @@ typedef struct lease_line {
     int64_t starts, ends; /* seconds since 1970; both the same when it was released */
     uint32_t subnet_id;
     lease_state state;
-    char hostname[LEASE_NAME_MAX];     /* printable ASCII without quotes and backslashes, or "" */
-    const char *client_id;             /* client id or DUID as the file has it, inside the line */
+    char hostname[LEASE_NAME_MAX]; /* printable ASCII without quotes and backslashes, or "" */
+    const char *client_id;         /* client id or DUID as the file has it, inside the line */
     size_t client_id_len;
-    const char *user_context;          /* JSON with &#x2c for commas, inside the line */
+    const char *user_context; /* JSON with &#x2c for commas, inside the line */
     size_t user_context_len;
 } lease_line;
 

@@ -7,7 +7,9 @@
 
 #include "workers/serve/lease_line.h"
 
-#define LEASE_ID_MAX 255 /* bytes of a client id, a DUID or a remote-id; longer ones are left out */
+#define LEASE_ID_MAX                                                                               \
+    255 /* bytes of a client id, a DUID or a remote-id; longer ones are left out                   \
+         */
 
 typedef struct lease_row {
     bool v6;
