@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import daemons
 import isp as isps  # also puts tests/modem on the path
@@ -98,6 +99,23 @@ class Kea(daemons.Daemon):
         with open(self.leases) as file:
             names = file.readline().rstrip("\n").split(",")
             return [dict(zip(names, line.rstrip("\n").split(","))) for line in file]
+
+
+class Supervised(daemons.Supervised):
+    """The supervisor with a Kea in it, which it starts again `pause` seconds after each end."""
+
+    def __init__(self, server, stamp, pause):
+        super().__init__(server.namespace, server.folder, stamp, server)
+        self.name, self.pause = f"supervisor{server.version}", pause
+        self.log = os.path.join(self.folder, f"{self.name}.log")
+        self.pid_file = os.path.join(self.folder, f"{self.name}.pid")
+        self.events_file = os.path.join(self.folder, f"{self.name}.jsonl")
+
+    def argv(self):
+        variables = [f"{name}={value}" for name, value in self.dhcpd.environment.items()]
+        return [sys.executable, os.path.join(HERE, "supervisor.py"), "--watch", self.stamp,
+                "--pid-file", self.pid_file, "--log", self.events_file, "--pause", str(self.pause),
+                "--", "/usr/bin/env", *variables, *self.dhcpd.argv()]
 
 
 class KeaIsp(isps.Isp):

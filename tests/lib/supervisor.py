@@ -7,7 +7,8 @@ Does what nmsp-dhcpd.path and nmsp-dhcpd.service do under systemd:
 
 - starts the daemon when the stamp is there (it need not exist yet, nor its folder);
 - restarts it when the stamp changes (a burst of changes becomes one restart);
-- restarts it when it dies, at once the first time, then with growing pauses;
+- restarts it when it dies, at once the first time, then with growing pauses, or always after
+  --pause seconds (RestartSec= of a unit);
 - stops it on SIGTERM or SIGINT.
 
 A restart is SIGKILL and start: ISC dhcpd fsyncs each lease before its ACK, so
@@ -191,7 +192,9 @@ class Supervisor:
         """Notes the death; the first is mended at once, repeated ones with growing pauses."""
         lived = time.monotonic() - self.started
         self.failures = 1 if lived > STEADY_SECONDS else self.failures + 1
-        pause = 0.0 if self.failures == 1 else min(0.1 * 2 ** self.failures, 10.0)
+        pause = self.args.pause
+        if pause is None:
+            pause = 0.0 if self.failures == 1 else min(0.1 * 2 ** self.failures, 10.0)
         self.not_before = time.monotonic() + pause
         self._log("died", old=self.child.pid, status=self.child.returncode,
                   lived_ms=round(lived * 1000, 1), pause_ms=round(pause * 1000))
@@ -231,6 +234,8 @@ def _arguments(argv):
     parser.add_argument("--log", help="JSON lines, one per event")
     parser.add_argument("--signal", type=_signal_number, default=signal.SIGKILL,
                         help="signal of a restart (default KILL)")
+    parser.add_argument("--pause", type=float,
+                        help="seconds between a death and the next start (default: growing)")
     parser.add_argument("--stop-seconds", type=float, default=5.0,
                         help="patience after the signal before SIGKILL")
     parser.add_argument("argv", nargs="+", help="the daemon, after --")
