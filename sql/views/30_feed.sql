@@ -489,7 +489,9 @@ BEGIN
     IF NOT any_work THEN
         -- Nothing to put in place, so nothing to wait for: this transaction confirms itself.
         PERFORM nmsp_feed._settle(t.id, token);
-        IF EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id) AND p_lane <> 'single' AND p_flights = '{}' THEN
+        -- The end of a walk leaves files to remove: now, or at a time that nobody has been told yet.
+        IF p_lane <> 'single' AND p_flights = '{}' AND (EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id)
+                OR due.cursors <> '[]' AND EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id)) THEN
             RETURN QUERY SELECT 'again', NULL::text, NULL::bigint, NULL::text, NULL::bytea, NULL::bytea, NULL::text,
                                 NULL::boolean;
         END IF;

@@ -26,7 +26,10 @@ BEGIN ATOMIC
         UNION
         SELECT 'device', s FROM pg_catalog.generate_series(0::bigint, nmsp_feed.dhcpd_shards() - 1) s WHERE cause IN ('all', 'voice_setting')
         UNION
-        SELECT 'netgw', pg_catalog.unnest(ids) WHERE cause = 'netgw'
+        SELECT 'netgw', pg_catalog.unnest(ids) WHERE cause IN ('netgw', 'account_netgw')
+        UNION
+        SELECT 'netgw', p.netgw_id FROM nmsp.ppp_account a JOIN nmsp.pool p ON p.network >>= a.address
+         WHERE cause = 'account' AND a.netgw_id IS NULL AND a.id = ANY (ids)
         UNION
         SELECT 'netgw', g.id FROM nmsp.netgw g
          WHERE cause = 'all' OR (cause = 'endpoint' AND (g.id IN (SELECT m.netgw_id FROM nmsp.modem m WHERE m.id = ANY (ids))
@@ -353,6 +356,9 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.entitlement', '{contract_id,kind,validity,service_class_id}', '{"contract": "contract_id"}'),
     ('dhcpd', 'nmsp.contract_modem', NULL, '{"modem": "modem_id"}'),
     ('dhcpd', 'nmsp.service_block', '{contract_id,modem_id,scope,during}', '{"contract": "contract_id", "modem": "modem_id"}'),
+    -- Fixed addresses of accounts are left out of ranges. One that is behind no certain gateway is looked
+    -- for; the range that a deleted one leaves behind grows at the next look.
+    ('dhcpd', 'nmsp.ppp_account', '{netgw_id,address}', '{"account_netgw": "netgw_id", "account": "id"}'),
     ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
     ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,renumber_at,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
     ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL),

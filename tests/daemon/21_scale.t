@@ -192,6 +192,26 @@ def names(t, bed):
     bed.settled(30)
 
 
+def left(bed, numbers):
+    """How many files of these are there, by feed."""
+    return {feed: sum(os.path.exists(bed.path(number, feed)) for number in numbers) for feed in ("toys", "hangs")}
+
+
+def removed(t, bed):
+    """Many artifacts that go at once take their files with them, at once or when the grace time is over."""
+    for count in (40, 500):
+        numbers = range(2001, 2001 + count)
+        begun = time.monotonic()
+        bed.sql(f"DELETE FROM public.toy WHERE id BETWEEN {numbers[0]} AND {numbers[-1]}")
+        wait_until(lambda: left(bed, numbers)["hangs"], lambda n: n == 0, 15, "files that have no grace time")
+        first = time.monotonic() - begun
+        wait_until(lambda: left(bed, numbers)["toys"], lambda n: n == 0, 15, "the end of the grace time")
+        t.ok(True, f"{count} artifacts that go at once take their files with them")
+        t.diag(f"without grace time {first:.1f} s, with 2 s of it {time.monotonic() - begun:.1f} s")
+        bed.sql(f"INSERT INTO public.toy (id) SELECT g FROM generate_series({numbers[0]}, {numbers[-1]}) g")
+        bed.settled(30)
+
+
 def dealt_anew(t, bed):
     for feeders in (1, 3):
         bed.db.configure({"nmsp.feeders": str(feeders)})
@@ -223,7 +243,7 @@ def story(t, stack):
     tap.require(cluster.missing())
     bed = Bed(stack)
     stack.callback(lambda: t.diag(bed.db.log_tail(25)) if t.failed or sys.exc_info()[0] else None)
-    for part in (filled, overtaken, same_files, hanging, names, dealt_anew, checked):
+    for part in (filled, overtaken, same_files, hanging, names, removed, dealt_anew, checked):
         t.diag(f"-- {part.__name__.replace('_', ' ')}")
         part(t, bed)
 

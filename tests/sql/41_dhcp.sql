@@ -114,6 +114,19 @@ SELECT test.refused(format('UPDATE nmsp.modem SET netgw_id = (SELECT id FROM nms
 UPDATE nmsp.setting SET provisioning_server6 = '2001:db8:ffff::1';
 SELECT lives_ok(format('UPDATE nmsp.modem SET netgw_id = (SELECT id FROM nmsp.netgw WHERE name = ''six'') WHERE id = %s', :m1), 'and takes modems then');
 
+-- ---- PPP accounts: their fixed addresses are left out of ranges
+INSERT INTO nmsp.netgw (name, kind, address) VALUES ('bras', 'bras', '10.0.0.77');
+SELECT id AS bras FROM nmsp.netgw WHERE name = 'bras' \gset
+INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end) VALUES (:bras, 'cpe_private', '100.99.0.0/24', '100.99.0.10', '100.99.0.99');
+DELETE FROM nmsp_feed.change;
+INSERT INTO nmsp.ppp_account (username, netgw_id, address) VALUES ('u1', :bras, '100.99.0.20'), ('u2', NULL, '100.64.0.15');
+SELECT bag_eq($$SELECT DISTINCT k.part, k.id FROM nmsp_feed.change c, nmsp_feed.dhcpd_keys(pg_temp.t('alone'), c.cause, c.ids, NULL, NULL, 100) k WHERE c.feed = 'dhcpd'$$,
+    format('VALUES (''netgw'', %s::bigint), (''netgw'', %s)', :bras, :one), 'the gateways'' files are looked at');
+SELECT alike(pg_temp.file('alone', 'netgw', :bras), E'%range 100.99.0.10 100.99.0.19;\n%range 100.99.0.21 100.99.0.99;%', 'the range has a gap');
+DELETE FROM nmsp_feed.change;
+UPDATE nmsp.ppp_account SET internet_access = false WHERE username = 'u1';
+SELECT is_empty($$SELECT FROM nmsp_feed.change WHERE feed = 'dhcpd'$$, 'what else changes about an account is nothing to dhcpd');
+
 -- ---- just-in-time compilation
 SELECT is_empty($$SELECT p.oid::regprocedure FROM nmsp_feed.feed f JOIN pg_proc p ON p.oid::regproc::text IN (f.render_function, f.keys_function) WHERE NOT coalesce(p.proconfig, '{}') @> '{jit=off}'$$,
     'what feeds render is rendered without it, in any session');
