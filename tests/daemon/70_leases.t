@@ -152,6 +152,21 @@ def cut_line(t, bed):
     t.is_(bed.row("10.1.0.251"), None, "what is no lease is passed over, and the log tells")
 
 
+def refused(t, bed):
+    """One row that the database refuses does not keep back those that were told with it."""
+    line = "10.1.1.{0},02:00:00:00:78:{0:02x},01:02:{0:02x},600,{1},1,0,0,{2},0,\n"
+    bed.sql("ALTER TABLE nmsp.lease ADD CONSTRAINT no_bad_one CHECK (hostname <> 'bad')")
+    ends = int(time.time()) + 600
+    with open(bed.server.leases, "ab", buffering=0) as file:
+        file.write("".join(line.format(number, ends, "bad" if number == 77 else "good")
+                           for number in range(1, 201)).encode())
+    stored = bed.isp.db.wait_for("SELECT count(*) FROM nmsp.lease WHERE hostname = 'good'", "199")
+    t.is_(stored, "199", "a lease is refused: the 199 others are stored")
+    t.like(wait_until(lambda: bed.agent.tail(20), lambda text: "is not stored" in text, 5, "log"),
+           r"lease of 10\.1\.1\.77 in .* is not stored: .*no_bad_one", "and the log tells which")
+    bed.sql("ALTER TABLE nmsp.lease DROP CONSTRAINT no_bad_one")
+
+
 def tidied(t, bed):
     """kea-lfc renames and rewrites the file each second while leases come and go."""
     config = bed.server.command("config-get")["arguments"]
@@ -309,7 +324,7 @@ def dhcpd_replaced(t, bed):
           "agent killed and started: it has what was given meanwhile")
 
 
-STORIES = ((Bed, (given, ipv6, released, cut_line, tidied, killed, database_away, slow)),
+STORIES = ((Bed, (given, ipv6, released, cut_line, refused, tidied, killed, database_away, slow)),
            (DhcpdBed, (dhcpd_given, dhcpd_replaced)))
 
 

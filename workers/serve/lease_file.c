@@ -4,8 +4,9 @@
  * Kea appends to FILE. When it tidies up (kea-lfc) it renames FILE to FILE.1 and begins a new one;
  * kea-lfc makes FILE.2 of FILE.2 and FILE.1 by way of FILE.output and FILE.completed. dhcpd writes
  * a new file aside and renames it to FILE. Either has finished with the old file by then. So a file
- * is followed by its descriptor; once there is another one at its path it is read to its end, and
- * then all there are are read from their beginning: what is known costs nothing (lease_known.c).
+ * is followed by its descriptor; once there is another one at its path it is read to its end. Then
+ * comes the new one if it is surely the next (ours is FILE.1 now), else all there are from their
+ * beginning: what is known costs the database nothing (lease_known.c).
  */
 #include "workers/serve/lease.h"
 
@@ -155,6 +156,32 @@ fill(lease_file *f)
     return n;
 }
 
+/* Goes on with the file that Kea began when it renamed ours to FILE.1. Returns false when ours is
+ * not there any more: then there may have been others. */
+static bool
+open_next(lease_file *f)
+{
+    char renamed[CONFIG_TEXT_MAX + 16];
+    int ours = f->fd[f->now];
+    int fd;
+
+    if (f->format == LEASE_DHCPD)
+        return false;
+    path_of(f, 1, renamed, sizeof(renamed));
+    fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    /* Asked after opening: Kea renames the next one only once FILE.1 is gone. */
+    if (!is_at(renamed, ours) || is_at(f->path, ours)) {
+        close(fd);
+        return false;
+    }
+    close_all(f);
+    f->fd[f->n++] = fd;
+    begin_file(f, 0);
+    return true;
+}
+
 /* At the end of a file: whether there is more to read, of it or of another one. */
 static bool
 go_on(lease_file *f)
@@ -165,6 +192,8 @@ go_on(lease_file *f)
         begin_file(f, f->now + 1);
         return true;
     }
+    if (f->replaced && open_next(f))
+        return true;
     if (f->replaced || (fstat(f->fd[f->now], &s) == 0 && s.st_size < f->offset)) {
         close_all(f);
         return true;
