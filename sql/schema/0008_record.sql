@@ -6,6 +6,8 @@ ALTER TABLE nmsp_feed.feed
     ADD COLUMN apply_command text,
     ADD COLUMN apply_function text
         CONSTRAINT apply_function_is_qualified_name CHECK (apply_function ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$'),
+    ADD COLUMN session text[]
+        CONSTRAINT session_has_five_texts CHECK (cardinality(session) = 5 AND array_position(session, NULL) IS NULL),
     ADD COLUMN read_command text,
     ADD COLUMN read_function text
         CONSTRAINT read_function_is_qualified_name CHECK (read_function ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$'),
@@ -21,6 +23,10 @@ COMMENT ON COLUMN nmsp_feed.feed.apply_command IS 'Mode record: name in the file
 COMMENT ON COLUMN nmsp_feed.feed.apply_function IS
     'Mode record: f(target bigint, action text[], path text[], content bytea[]) RETURNS TABLE(name text, script text): the input of apply_command, '
     'one row per run, name = what its message begins with; where nothing is wrong all of them are given to one run. Actions: put, drop, and probe: a run that changes nothing but succeeds only where the daemon would take changes of this path';
+COMMENT ON COLUMN nmsp_feed.feed.session IS
+    'Mode record: how apply_command can stay running and take the input of run after run, so that small changes need no start of a program: what it is given first; '
+    'the line that ends a message; how the line begins by which it announces an answer (on descriptor 2); how the next line begins when the daemon took the message; '
+    'how lines begin that tell trouble. Any answer but taken ends it, and an ordinary run is made, which tells more. Null: each run is a start';
 COMMENT ON COLUMN nmsp_feed.feed.read_command IS 'Mode record: name in the file nmsp.command_file; prints what the daemon has. Null: it cannot be read, so nothing is compared';
 COMMENT ON COLUMN nmsp_feed.feed.read_function IS 'Mode record: f(target bigint) RETURNS text: the input of read_command';
 COMMENT ON COLUMN nmsp_feed.feed.seen_function IS

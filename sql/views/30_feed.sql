@@ -6,7 +6,7 @@
 
 CREATE OR REPLACE FUNCTION nmsp_feed.protocol() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN 3;
+RETURN 4;
 COMMENT ON FUNCTION nmsp_feed.protocol() IS 'Version of the interface between the feeder and these functions';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.wake() RETURNS void
@@ -57,8 +57,13 @@ CREATE OR REPLACE FUNCTION nmsp_feed.targets(p_feeder integer DEFAULT 0, p_feede
 RETURNS TABLE (id bigint, feed text, name text, mode text, rank integer, root text, validate_command text,
                reload_command text, timeout_ms bigint, wait_ms bigint, check_requested timestamptz, blocked boolean,
                apply_command text, read_command text, single boolean, many boolean, lowest boolean)
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
+    -- In plpgsql, since this runs at each wake: its plan is kept, that of a function in SQL is made at each call.
+    RETURN QUERY
     SELECT t.id, t.feed, t.name, f.mode, f.rank, t.root, f.validate_command, f.reload_command,
            (extract(epoch FROM f.command_timeout) * 1000)::bigint,
            CASE
@@ -72,10 +77,11 @@ BEGIN ATOMIC
            w.many OR EXISTS (SELECT FROM nmsp_feed.gone g WHERE g.target_id = t.id AND g.remove_after <= clock_timestamp()),
            NOT EXISTS (SELECT FROM nmsp_feed.target o JOIN nmsp_feed.feed l ON l.name = o.feed WHERE o.enabled AND l.rank < f.rank)
       FROM (SELECT nmsp_feed.pass_time() AS ms OFFSET 0) p
+     CROSS JOIN (SELECT nmsp_feed._home() AS home OFFSET 0) h -- once: it reads a file
      CROSS JOIN (SELECT x.*, row_number() OVER (ORDER BY x.id) AS nth FROM nmsp_feed.target x WHERE nmsp_feed._is_mine(x)) t
       JOIN nmsp_feed.feed f ON f.name = t.feed
      CROSS JOIN LATERAL (
-           SELECT t.snapshot IS NULL OR t.home IS DISTINCT FROM nmsp_feed._home()
+           SELECT t.snapshot IS NULL OR t.home IS DISTINCT FROM h.home
                   OR EXISTS (SELECT FROM nmsp_feed._pending(t.id))
                   -- where nothing waits, an attempt shows whether what failed is well again
                   OR t.error IS NOT NULL AND f.mode <> 'record' AS single,
@@ -92,7 +98,8 @@ BEGIN ATOMIC
                   AND NOT (v.newer AND t.attempted_at < clock_timestamp() - interval '1 s') AS blocked) x
      WHERE t.enabled AND t.nth % p_feeders = p_feeder
      ORDER BY f.rank, t.id;
-END;
+END
+$fn$;
 COMMENT ON FUNCTION nmsp_feed.targets(integer, integer) IS
     'For the feeder: its targets in order of rank and when there is something to do (wait_ms: 0 = now; '
     'single: changes wait, many: a walk or files to remove; lowest: no target has a lower rank). Several feeders deal the targets out among themselves. What begins or ends at this moment is recorded on the way';
@@ -278,16 +285,19 @@ COMMENT ON FUNCTION nmsp_feed._walk_keys(nmsp_feed.target, nmsp_feed.feed, jsonb
     'The next artifacts of what is walked in bulk, and the cursors to store when they are in place; p_behind: cursor of a batch on its way, to go on behind it';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._waiting_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed) RETURNS nmsp_feed.artifact_key[]
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
     -- A set is validated as a whole, so a change elsewhere may be the cure for what was refused. Of two
     -- records that want one path the second must wait; it may be its turn now.
-    SELECT coalesce(array_agg(ROW(w.part, w.id)::nmsp_feed.artifact_key), '{}')
+    RETURN (SELECT coalesce(array_agg(ROW(w.part, w.id)::nmsp_feed.artifact_key), '{}')
       FROM (SELECT a.part, a.id FROM nmsp_feed.artifact a
              WHERE a.target_id = p_target.id AND a.error IS NOT NULL
                AND (p_feed.mode = 'set' OR p_feed.mode = 'record' AND a.rejected IS NULL)
-             LIMIT CASE p_feed.mode WHEN 'record' THEN 100 END) w;
-END;
+             LIMIT CASE p_feed.mode WHEN 'record' THEN 100 END) w);
+END
+$fn$;
 COMMENT ON FUNCTION nmsp_feed._waiting_keys(nmsp_feed.target, nmsp_feed.feed) IS 'Artifacts in quarantine that are to be tried again with the next batch';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._due_keys(p_target nmsp_feed.target, p_feed nmsp_feed.feed, p_lane text, p_behind jsonb,
@@ -414,15 +424,18 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed._settle(bigint, jsonb) IS 'Stores the snapshot and the cursors of a batch that is in place';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._note_errors(p_target bigint, p_work nmsp_feed.work[]) RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
     INSERT INTO nmsp_feed.artifact (target_id, part, id, error)
     SELECT p_target, w.part, w.id, w.token FROM unnest(p_work) w WHERE w.action = 'error'
         ON CONFLICT (target_id, part, id) DO UPDATE SET error = excluded.error, rejected = NULL;
     UPDATE nmsp_feed.artifact a SET error = NULL, rejected = NULL
       FROM unnest(p_work) w
      WHERE w.action = 'same' AND a.target_id = p_target AND a.part = w.part AND a.id = w.id;
-END;
+END
+$fn$;
 COMMENT ON FUNCTION nmsp_feed._note_errors(bigint, nmsp_feed.work[]) IS 'Puts what could not be rendered into quarantine, and takes out what is as it was';
 
 CREATE OR REPLACE FUNCTION nmsp_feed._removals(p_target nmsp_feed.target, p_feed nmsp_feed.feed) RETURNS SETOF nmsp_feed.work
@@ -589,9 +602,11 @@ COMMENT ON FUNCTION nmsp_feed.unblock() IS
     'For the feeder when it starts: what failed before may be mended, so nothing waits for its next attempt';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.served(p_target bigint, p_token text) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT NOT EXISTS (
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    RETURN (SELECT NOT EXISTS (
         SELECT FROM nmsp_feed.target me JOIN nmsp_feed.feed f ON f.name = me.feed
           JOIN nmsp_feed.target t ON t.enabled AND t.error IS NULL AND nmsp_feed._is_mine(t)
           JOIN nmsp_feed.feed l ON l.name = t.feed AND l.rank < f.rank
@@ -600,8 +615,9 @@ BEGIN ATOMIC
                 OR EXISTS (SELECT FROM nmsp_feed._pending(t.id) c
                             WHERE pg_visible_in_snapshot(c.xid, (p_token::jsonb ->> 'snapshot')::pg_snapshot))
                 OR EXISTS (SELECT FROM nmsp_feed.bulk b WHERE b.target_id = t.id
-                              AND (l.naming_causes IS NULL OR b.cause = ANY (l.naming_causes)))));
-END;
+                              AND (l.naming_causes IS NULL OR b.cause = ANY (l.naming_causes))))));
+END
+$fn$;
 COMMENT ON FUNCTION nmsp_feed.served(bigint, text) IS
     'For the feeder: whether the targets of lower rank that do not fail have all that a batch with this token may announce';
 

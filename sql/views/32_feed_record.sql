@@ -22,6 +22,18 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed.script(bigint, text[], text[], bytea[]) IS
     'For the feeder: the input of apply_command for these changes, one row per run';
 
+CREATE OR REPLACE FUNCTION nmsp_feed.talk(p_target bigint, OUT opening text, OUT send text, OUT answer text, OUT taken text, OUT trouble text)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    SELECT f.session[1], f.session[2], f.session[3], f.session[4], f.session[5] INTO opening, send, answer, taken, trouble
+      FROM nmsp_feed.target t JOIN nmsp_feed.feed f ON f.name = t.feed WHERE t.id = p_target;
+END
+$fn$;
+COMMENT ON FUNCTION nmsp_feed.talk(bigint) IS
+    'For the feeder: how it talks to an apply_command that stays running (nmsp_feed.feed.session); nulls: it does not';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.question(p_target bigint) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp

@@ -1,14 +1,17 @@
 -- Agents: they are woken, and they say that they live.
 
 CREATE OR REPLACE FUNCTION nmsp_feed.relay() RETURNS integer
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
+LANGUAGE plpgsql VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
     -- By a feeder, never by the transaction that changes something: NOTIFY makes commits queue.
-    SELECT count(pg_notify('nmsp_feed', a.name))::integer
+    RETURN (SELECT count(pg_notify('nmsp_feed', a.name))::integer
       FROM (SELECT DISTINCT t.settings ->> 'agent' AS name FROM nmsp_feed.target t
              WHERE t.enabled AND t.settings ->> 'agent' <> ''
-               AND (t.snapshot IS NULL OR t.check_requested IS NOT NULL OR EXISTS (SELECT FROM nmsp_feed._pending(t.id)))) a;
-END;
+               AND (t.snapshot IS NULL OR t.check_requested IS NOT NULL OR EXISTS (SELECT FROM nmsp_feed._pending(t.id)))) a);
+END
+$fn$;
 COMMENT ON FUNCTION nmsp_feed.relay() IS
     'For the server''s feeders, when they are woken: notifies the agents whose targets have something to do (channel nmsp_feed, payload = name)';
 

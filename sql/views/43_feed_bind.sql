@@ -191,30 +191,40 @@ COMMENT ON FUNCTION nmsp_feed.bind_keys(bigint, text, bigint[], text, bigint, in
 
 CREATE OR REPLACE FUNCTION nmsp_feed.bind_render(target bigint, part text, ids bigint[])
 RETURNS TABLE (id bigint, path text, content bytea)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH z AS MATERIALIZED (SELECT x.zone, x.network FROM nmsp_feed.bind_zone(target) x)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
+    -- In plpgsql, as is bind_script(): the plans are kept. Making them took longer than an update of the zone.
+    RETURN QUERY
+    WITH z AS MATERIALIZED (SELECT x.zone, x.network FROM nmsp_feed.bind_zone(bind_render.target) x)
     SELECT r.id, r.name || ' ' || r.type, convert_to(r.ttl || ' ' || r.data || E'\n', 'UTF8')
       FROM nmsp_feed.bind_record r
-     WHERE r.part = bind_render.part AND r.id = ANY (ids)
+     WHERE r.part = bind_render.part AND r.id = ANY (bind_render.ids)
        AND EXISTS (SELECT FROM z WHERE CASE WHEN r.address IS NOT NULL THEN z.network >>= r.address
                                             ELSE right('.' || r.name, length(z.zone) + 1) = '.' || z.zone END);
-END;
+END
+$fn$;
 REVOKE ALL ON FUNCTION nmsp_feed.bind_render(bigint, text, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp_feed.bind_render(bigint, text, bigint[]) IS
 'Feed bind: record sets of one part that lie in zones of the target; path = name and type, content = a line of ttl and data per record.';
 
 CREATE OR REPLACE FUNCTION nmsp_feed.bind_script(target bigint, action text[], path text[], content bytea[])
 RETURNS TABLE (name text, script text)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+#variable_conflict use_column
+BEGIN
     -- One run per zone, so that a message tells which zone it is about; several UPDATE messages in it,
     -- since one has 64 KB. Within a message order counts (RFC 2136 3.4.2): what goes, goes first, and a
     -- record set is replaced in one message, so nobody ever sees it absent.
-    WITH z AS MATERIALIZED (SELECT x.zone FROM nmsp_feed.bind_zone(target) x),
+    RETURN QUERY
+    WITH z AS MATERIALIZED (SELECT x.zone FROM nmsp_feed.bind_zone(bind_script.target) x),
     changed AS (
         SELECT u.action, u.n, split_part(u.path, ' ', 1) AS name, split_part(u.path, ' ', 2) AS type, convert_from(u.content, 'UTF8') AS content
-          FROM unnest(action, path, content) WITH ORDINALITY u(action, path, content, n)),
+          FROM unnest(bind_script.action, bind_script.path, bind_script.content) WITH ORDINALITY u(action, path, content, n)),
     placed AS (
         -- What lies in no zone of the target (any more) is not ours to change.
         SELECT c.*, z.zone FROM changed c
@@ -235,8 +245,9 @@ BEGIN ATOMIC
                || string_agg(c.line, '' ORDER BY c.action = 'drop' DESC, c.n) || E'send\n' AS text
           FROM counted c GROUP BY c.zone, c.message)
     SELECT 'zone ' || rtrim(m.zone, '.'), format(E'server %s %s\n', s.server, s.port) || string_agg(m.text, '' ORDER BY m.message)
-      FROM message m, nmsp_feed.bind_server(target) s GROUP BY m.zone, s.server, s.port ORDER BY m.zone LIKE '%.arpa.', m.zone;
-END;
+      FROM message m, nmsp_feed.bind_server(bind_script.target) s GROUP BY m.zone, s.server, s.port ORDER BY m.zone LIKE '%.arpa.', m.zone;
+END
+$fn$;
 COMMENT ON FUNCTION nmsp_feed.bind_script(bigint, text[], text[], bytea[]) IS
 'Feed bind: changes as nsupdate reads them, one run per zone. A probe is an UPDATE without changes that needs the zone and the key.';
 
@@ -321,11 +332,14 @@ $fn$;
 COMMENT ON FUNCTION nmsp_feed.bind_zones(bigint) IS
 'Feed bind: what named needs before the feed can keep its zones: the zone statements for named.conf, and for each zone its first file. Settings of the target: folder (/var/lib/bind), key_name (nmsp), name_server (ns.<domain>). Errors: 23503 no such target.';
 
-INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, apply_command, apply_function, read_command, read_function, seen_function, rank, bulk_rows)
+INSERT INTO nmsp_feed.feed (name, mode, keys_function, render_function, apply_command, apply_function, read_command, read_function, seen_function, session, rank, bulk_rows)
 VALUES ('bind', 'record', 'nmsp_feed.bind_keys', 'nmsp_feed.bind_render', 'bind-update', 'nmsp_feed.bind_script', 'bind-read', 'nmsp_feed.bind_question',
-        'nmsp_feed.bind_seen', 30, 4000)
+        'nmsp_feed.bind_seen',
+        -- nsupdate, once told to debug, prints each answer at once
+        ARRAY[E'debug\n', 'send', 'Reply from update query:', ';; ->>HEADER<<- opcode: UPDATE, status: NOERROR,', '; '], 30, 4000)
 ON CONFLICT (name) DO UPDATE SET mode = excluded.mode, keys_function = excluded.keys_function, render_function = excluded.render_function,
-    apply_function = excluded.apply_function, read_function = excluded.read_function, seen_function = excluded.seen_function;
+    apply_function = excluded.apply_function, read_function = excluded.read_function, seen_function = excluded.seen_function,
+    session = excluded.session;
 
 INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('bind', 'nmsp.modem', '{address,address6}', '{"modem": "id"}'),

@@ -68,6 +68,7 @@ forget_others(engine *e)
             feed_forget_flights(e, m);
             close_root(m);
             feed_check_forget(&m->check);
+            feed_session_end(&m->session);
             m->checked = false;
         }
     }
@@ -193,7 +194,8 @@ hold_root(engine *e, target *t, bool *busy, char *error, size_t error_size)
 feed_daemon
 feed_daemon_of(const engine *e, const target *t)
 {
-    return (feed_daemon){e->store, t->id_text, t->root, t->apply, t->read, t->timeout_ms};
+    return (feed_daemon){e->store, t->id_text, t->root, t->apply, t->read,
+                         t->timeout_ms, &t->memory->session};
 }
 
 /* Sets and records: one batch with all that is due. */
@@ -337,6 +339,7 @@ do_round(engine *e, long *wait_ms)
         target *t = &e->targets[i];
         bool more = false;
 
+        feed_session_tend(e->store, &t->memory->session);
         if (t->wait_ms == 0 || t->memory->flight.token != NULL)
             status = feed_serve(e, t, &more);
         if (status == FEED_OK && !t->blocked)
@@ -380,6 +383,7 @@ feed_run(feed_store *store)
         feed_writer_end(m->writer);
         close_root(m);
         feed_check_forget(&m->check);
+        feed_session_end(&m->session);
         free(m->failure);
         free(m);
     }

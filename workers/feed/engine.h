@@ -25,6 +25,7 @@ typedef struct memory {
     char *root;
     int fd; /* the open root, locked; -1 */
     feed_check check;
+    feed_session *session; /* mode record */
     bool checked;  /* the comparison at start was begun */
     char *failure; /* the last one that the log was told, NULL: none since it went well */
     int64_t told;  /* when */

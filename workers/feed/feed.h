@@ -17,7 +17,7 @@
 #include <sys/types.h>
 
 #define FEED_MESSAGE_MAX 4096  /* bytes kept of an error or of a command's output */
-#define FEED_PROTOCOL_TEXT "3" /* what nmsp_feed.protocol() must return */
+#define FEED_PROTOCOL_TEXT "4" /* what nmsp_feed.protocol() must return */
 
 typedef enum feed_status {
     FEED_OK,
@@ -221,8 +221,33 @@ feed_status feed_spawn(feed_store *store, char *const argv[], feed_task *run);
  * others. Returns 0 or an errno. */
 int feed_start_child(pid_t *pid, char *const argv[], const char *cwd, char *const environment[],
                      int input, int output, int message);
+/* What commands find in their environment. */
+extern char *const feed_environment[];
 /* A file without a name that holds data, to be read from its begin; -1 with errno. */
 int feed_make_input(const char *data, size_t len);
+
+/* session.c: a command that stays running */
+typedef struct feed_session feed_session;
+
+/* How it is talked to: nmsp_feed.feed.session. */
+typedef struct feed_talk {
+    const char *begin;   /* input before the first message */
+    const char *send;    /* the line that ends a message */
+    const char *answer;  /* an answer's line on descriptor 2 begins so; the next one tells */
+    const char *taken;   /* how that begins when the daemon took the message */
+    const char *trouble; /* how a line begins that says that something is wrong */
+} feed_talk;
+
+/* Hands run's input to the session of a command, which is started where there is none (*session
+ * NULL) or where the command or a file that it names is another now. *taken: the daemon took all of
+ * it; code is -2 where it did not answer in time (killed). Else nothing is known, code 0: make the
+ * run in the ordinary way. FATAL when told to stop. */
+feed_status feed_session_run(feed_store *store, feed_session **session, const char *name,
+                             const char *root, const feed_talk *talk, feed_task *run, bool *taken);
+/* Ends a session that has had nothing to do for some minutes. */
+void feed_session_tend(feed_store *store, feed_session **session);
+/* Kills it. */
+void feed_session_end(feed_session **session);
 
 /* record.c: daemons that take changes by a command's input and can be read by another's output */
 typedef struct feed_daemon {
@@ -232,6 +257,7 @@ typedef struct feed_daemon {
     const char *apply;  /* name of the command that takes changes */
     const char *read;   /* name of the command that shows what the daemon has; NULL: none does */
     int64_t timeout_ms;
+    feed_session **session; /* the command that takes changes, where it stays running */
 } feed_daemon;
 
 /* NULL when path is fit for a record: not empty, no control character, at most 1,024 bytes. */

@@ -83,8 +83,10 @@ ask_script(const feed_daemon *daemon, feed_file **files, size_t n, bool probe, f
         feed_message(error, error_size, "out of memory");
     else
         status = daemon->store->query(daemon->store,
-                                      "SELECT name, script FROM nmsp_feed.script($1::bigint, "
-                                      "$2::text[], $3::text[], $4::bytea[])",
+                                      "SELECT s.name, s.script, t.opening, t.send, t.answer, "
+                                      "t.taken, t.trouble FROM nmsp_feed.script($1::bigint, "
+                                      "$2::text[], $3::text[], $4::bytea[]) s "
+                                      "CROSS JOIN nmsp_feed.talk($1::bigint) t",
                                       params, 4, false, rows);
     if (status == FEED_RETRY && !failed)
         feed_message(error, error_size, "%s", rows->error);
@@ -111,9 +113,36 @@ run_one(const feed_daemon *daemon, const char *input, size_t len, feed_task *run
     return feed_run_command(daemon->store, daemon->apply, daemon->root, run);
 }
 
-/* All at once, which is one process for the common case. *code as in feed_task. */
+/* By the command that stays running, where this daemon's can; *code as in feed_task, 1: not so. */
 static feed_status
-run_joined(const feed_daemon *daemon, const feed_rows *rows, int *code)
+run_session(const feed_daemon *daemon, const feed_rows *rows, const feed_buffer *input, int *code,
+            char *error, size_t error_size)
+{
+    feed_talk talk = {feed_get(rows, 0, 2)->data, feed_get(rows, 0, 3)->data,
+                      feed_get(rows, 0, 4)->data, feed_get(rows, 0, 5)->data,
+                      feed_get(rows, 0, 6)->data};
+    feed_task run = {
+        .input = input->data, .input_len = input->len, .timeout_ms = daemon->timeout_ms};
+    bool taken;
+    feed_status status;
+
+    if (talk.begin == NULL)
+        return FEED_OK;
+    status = feed_session_run(daemon->store, daemon->session, daemon->apply, daemon->root, &talk,
+                              &run, &taken);
+    if (status == FEED_OK && run.code < 0) {
+        feed_command_message(daemon->apply, &run, error, error_size);
+        status = FEED_RETRY;
+    }
+    if (taken)
+        *code = 0;
+    return status;
+}
+
+/* All at once, which is one process or none for the common case. *code as in feed_task. */
+static feed_status
+run_joined(const feed_daemon *daemon, const feed_rows *rows, bool first, int *code, char *error,
+           size_t error_size)
 {
     feed_buffer input = {0};
     feed_task run;
@@ -123,18 +152,23 @@ run_joined(const feed_daemon *daemon, const feed_rows *rows, int *code)
     for (size_t i = 0; i < rows->nrows; i++)
         feed_add(&input, feed_get(rows, i, 1)->data, feed_get(rows, i, 1)->len);
     if (!input.failed && input.data != NULL) {
-        status = run_one(daemon, input.data, input.len, &run);
-        *code = run.code;
+        if (first)
+            status = run_session(daemon, rows, &input, code, error, error_size);
+        if (status == FEED_OK && *code != 0 && rows->nrows > 1) {
+            status = run_one(daemon, input.data, input.len, &run);
+            *code = run.code;
+        }
     }
     free(input.data);
     return status;
 }
 
 /* Makes the runs for these changes. *good: all of them succeeded, else error says why the first
- * that did not failed; the others are made all the same. RETRY: they cannot be made. */
+ * that did not failed; the others are made all the same. RETRY: they cannot be made. first: nothing
+ * speaks against them yet. */
 static feed_status
-run_script(const feed_daemon *daemon, feed_file **files, size_t n, bool probe, bool *good,
-           char *error, size_t error_size)
+run_script(const feed_daemon *daemon, feed_file **files, size_t n, bool probe, bool first,
+           bool *good, char *error, size_t error_size)
 {
     feed_rows rows;
     int code = 1;
@@ -143,8 +177,8 @@ run_script(const feed_daemon *daemon, feed_file **files, size_t n, bool probe, b
     *good = true;
     if (status != FEED_OK)
         return status;
-    if (rows.nrows > 1)
-        status = run_joined(daemon, &rows, &code);
+    if (rows.nrows > 0)
+        status = run_joined(daemon, &rows, first, &code, error, error_size);
     /* one by one where that did not work, so that it is known whom the message is about */
     for (size_t i = 0; i < rows.nrows && status == FEED_OK && code != 0; i++) {
         const feed_value *script = feed_get(&rows, i, 1);
@@ -202,7 +236,7 @@ hand_over(handover *h, feed_file **files, size_t n, bool first, char *error, siz
         give_up(h, files, n);
         return FEED_OK;
     }
-    status = run_script(h->daemon, files, n, false, &good, message, sizeof(message));
+    status = run_script(h->daemon, files, n, false, first, &good, message, sizeof(message));
     if (status == FEED_RETRY)
         feed_message(error, error_size, "%s", message);
     if (status != FEED_OK)
@@ -213,7 +247,7 @@ hand_over(handover *h, feed_file **files, size_t n, bool first, char *error, siz
     }
     /* Is it the daemon or is it a record? Asked before any is blamed. */
     if (first || n == 1) {
-        status = run_script(h->daemon, files, n, true, &good, error, error_size);
+        status = run_script(h->daemon, files, n, true, false, &good, error, error_size);
         if (status != FEED_OK)
             return status;
         if (!good)

@@ -87,6 +87,8 @@ open_streams(streams *s, const feed_task *run)
     return run->input == NULL || s->input >= 0;
 }
 
+char *const feed_environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL};
+
 int
 feed_start_child(pid_t *pid, char *const argv[], const char *cwd, char *const environment[],
                  int input, int output, int message)
@@ -127,10 +129,7 @@ feed_start_child(pid_t *pid, char *const argv[], const char *cwd, char *const en
 static int
 start(pid_t *pid, char *const argv[], const char *cwd, const streams *s)
 {
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-                                        NULL};
-
-    return feed_start_child(pid, argv, cwd, environment, s->input,
+    return feed_start_child(pid, argv, cwd, feed_environment, s->input,
                             s->answer[1] >= 0 ? s->answer[1] : s->message[1], s->message[1]);
 }
 
