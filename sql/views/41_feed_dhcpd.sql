@@ -31,13 +31,15 @@ BEGIN ATOMIC
         SELECT 'netgw', p.netgw_id FROM nmsp.ppp_account a JOIN nmsp.pool p ON p.network >>= a.address
          WHERE cause = 'account' AND a.netgw_id IS NULL AND a.id = ANY (ids)
         UNION
+        SELECT 'netgw', p.netgw_id FROM nmsp.pool p WHERE cause = 'pool' AND p.id = ANY (ids)
+        UNION
         SELECT 'netgw', g.id FROM nmsp.netgw g
          WHERE cause = 'all' OR (cause = 'endpoint' AND (g.id IN (SELECT m.netgw_id FROM nmsp.modem m WHERE m.id = ANY (ids))
                                 OR EXISTS (SELECT FROM pg_catalog.unnest(ids) i WHERE NOT EXISTS (SELECT FROM nmsp.modem m WHERE m.id = i))))
         UNION
         SELECT 'main', m FROM pg_catalog.generate_series(0::bigint, 2) m WHERE cause IN ('all', 'netgw')
         UNION
-        SELECT 'global', 0 WHERE cause IN ('all', 'netgw', 'voice_setting')) k
+        SELECT 'global', 0 WHERE cause IN ('all', 'netgw', 'pool', 'voice_setting')) k
      WHERE after_part IS NULL OR (k.part, k.id) > (after_part, after_id)
      ORDER BY k.part, k.id LIMIT max_rows;
 END;
@@ -158,6 +160,9 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT concat(E'# Written by nmsp. Changes here are overwritten.\n',
         E'option cablelabs code 122 = string;\n',
+        -- dhcpd takes definitions only here, not where they are needed
+        (SELECT pg_catalog.string_agg(format(E'option nmsp-%1$s code %1$s = string;\n', c.code), '' ORDER BY c.code)
+           FROM (SELECT DISTINCT o.code FROM nmsp.pool_option o JOIN nmsp.pool p ON p.id = o.pool_id WHERE pg_catalog.family(p.network) = 4 AND o.code <> 122) c),
         E'authoritative;\nping-check false;\ndeny bootp;\nddns-update-style none;\n',
         format(E'default-lease-time %s;\nmax-lease-time %s;\n', s.default_lease_time, s.max_lease_time),
         format(E'option domain-name "%s";\n', s.domain_name),
@@ -268,6 +273,8 @@ BEGIN ATOMIC
         E'    option routers ' || host((pool).router) || E';\n',
         format(E'    option broadcast-address %s;\n', host(broadcast((pool).network))),
         E'    option domain-name-servers ' || nmsp_feed.dhcpd_list((pool).dns_server) || E';\n',
+        (SELECT pg_catalog.string_agg(format(E'    option %s %s;\n', CASE o.code WHEN 122 THEN 'cablelabs' ELSE 'nmsp-' || o.code END, nmsp_feed.dhcpd_hex(o.value)), '' ORDER BY o.code)
+           FROM nmsp.pool_option_data(pool) o),
         (SELECT format(E'    default-lease-time %1$s;\n    max-lease-time %1$s;\n', l) FROM nmsp.pool_lease_time(pool, now()) l WHERE l IS NOT NULL),
         E'    pool {\n' || CASE WHEN peer IS NULL THEN '' ELSE format(E'      failover peer "%s";\n', peer) END || nmsp_feed.dhcpd_members(pool)
             || nmsp_feed.dhcpd_ranges(pool, CASE WHEN lookup THEN nmsp_feed.dhcpd_range_end(pool) ELSE (pool).range_end END) || E'    }\n',
@@ -361,6 +368,7 @@ INSERT INTO nmsp_feed.dependency (feed, relation, columns, causes) VALUES
     ('dhcpd', 'nmsp.ppp_account', '{netgw_id,address}', '{"account_netgw": "netgw_id", "account": "id"}'),
     ('dhcpd', 'nmsp.netgw', '{name}', '{"netgw": "id"}'),
     ('dhcpd', 'nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,renumber_at,vendor_class,active,dhcpd_text}', '{"netgw": "netgw_id"}'),
+    ('dhcpd', 'nmsp.pool_option', '{pool_id,code,suboption,enterprise,kind,value}', '{"pool": "pool_id"}'),
     ('dhcpd', 'nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time,max_cpe}', NULL),
     ('dhcpd', 'nmsp.setting_secret', '{download_key}', NULL)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;

@@ -127,6 +127,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION nmsp_kea.prefix_pools(nmsp.pool, jsonb) IS 'The prefix pools of a subnet: its delegated_prefix, in load-balancing HA two halves of it. Null: none.';
 
+CREATE OR REPLACE FUNCTION nmsp_kea.pool_options(pool nmsp.pool) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- Of a vendor's option Kea wants the enterprise, and sub-options in a space of their own.
+    SELECT pg_catalog.jsonb_agg(x.option ORDER BY x.code, x.enterprise, x.suboption)
+      FROM (SELECT d.code, 0::bigint AS enterprise, 0 AS suboption,
+                   pg_catalog.jsonb_build_object('code', d.code, 'space', 'dhcp' || pg_catalog.family((pool).network), 'csv-format', false, 'data', encode(d.value, 'hex'), 'always-send', true) AS option
+              FROM nmsp.pool_option_data(pool) d WHERE d.code <> CASE pg_catalog.family((pool).network) WHEN 4 THEN 125 ELSE 17 END
+            UNION ALL
+            SELECT v.code, v.enterprise, 0, pg_catalog.jsonb_build_object('code', v.code, 'space', 'dhcp' || pg_catalog.family((pool).network), 'data', v.enterprise::text, 'always-send', true)
+              FROM nmsp.pool_option_value(pool) v WHERE v.vendor GROUP BY v.code, v.enterprise
+            UNION ALL
+            SELECT v.code, v.enterprise, v.suboption, pg_catalog.jsonb_build_object('code', v.suboption, 'space', 'vendor-' || v.enterprise, 'csv-format', false, 'data', encode(v.value, 'hex'), 'always-send', true)
+              FROM nmsp.pool_option_value(pool) v WHERE v.vendor) x;
+END;
+REVOKE ALL ON FUNCTION nmsp_kea.pool_options(nmsp.pool) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp_kea.pool_options(nmsp.pool) IS 'nmsp.pool_option as Kea''s option-data; null: the pool has none.';
+
 CREATE OR REPLACE FUNCTION nmsp_kea.subnet(pool nmsp.pool, settings jsonb) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -140,9 +158,10 @@ BEGIN ATOMIC
         'max-preferred-lifetime', CASE pg_catalog.family((pool).network) WHEN 6 THEN l.seconds::bigint * 5 / 8 END,
         'pools', nmsp_kea.pools(pool, settings),
         'pd-pools', nmsp_kea.prefix_pools(pool, settings),
-        'option-data', CASE pg_catalog.family((pool).network)
+        'option-data', nullif(coalesce(CASE pg_catalog.family((pool).network)
             WHEN 4 THEN nmsp_kea.options('routers', host((pool).router), 'domain-name-servers', nmsp_kea.address_list((pool).dns_server, 4))
-            ELSE nmsp_kea.options('dns-servers', nmsp_kea.address_list((pool).dns_server, 6)) END))
+            ELSE nmsp_kea.options('dns-servers', nmsp_kea.address_list((pool).dns_server, 6)) END, '[]')
+            || coalesce(nmsp_kea.pool_options(pool), '[]'), '[]')))
       FROM nmsp.pool_lease_time(pool, now()) l(seconds);
 END;
 COMMENT ON FUNCTION nmsp_kea.subnet(nmsp.pool, jsonb) IS 'The subnet4 or subnet6 of a pool; its number is the id of the pool. Fixed addresses stay in the range: Kea asks before it gives one out.';
@@ -269,6 +288,7 @@ SELECT f.name, d.relation, d.columns, NULL
   FROM (VALUES ('kea4'), ('kea6')) f(name),
        (VALUES ('nmsp.netgw', '{name}'::text[]),
                ('nmsp.pool', '{netgw_id,purpose,network,range_start,range_end,router,dns_server,lease_time,renumber_at,vendor_class,delegated_prefix,delegated_length,active}'),
+               ('nmsp.pool_option', '{pool_id,code,suboption,enterprise,kind,value}'),
                ('nmsp.setting', '{provisioning_server,domain_name,dns_server,ntp_server,log_server,time_zone,default_lease_time,max_lease_time}')) d(relation, columns)
 ON CONFLICT (feed, relation) DO UPDATE SET columns = excluded.columns, causes = excluded.causes;
 

@@ -99,6 +99,21 @@ def options_of_request(t, bed):
     del device.client.parameters
 
 
+def pool_options(t, bed):
+    """What an operator gives a pool, typed, arrives as bytes; a device's own option comes first."""
+    bed.change("INSERT INTO nmsp.pool_option (pool_id, code, suboption, kind, value) VALUES "
+               f"({bed.pool['cm']}, 125, 2, 'address', '172.20.0.1, 172.20.0.2'), "
+               f"({bed.pool['cm']}, 122, 1, 'address', '172.20.0.8'), "
+               f"({bed.pool['cm']}, 43, 0, 'hex', '07')")
+    offer = bed.isp.device(DYNAMIC).client.discover()
+    t.is_({code: offer.options.get(code, b"").hex() for code in (125, 122, 43)},
+          {125: "0000118b0a0208ac140001ac140002", 122: "0104ac140008", 43: "07"},
+          "options of a pool: 125 (CableLabs' TFTP servers), 122, a whole one of one byte")
+    bed.change("DELETE FROM nmsp.pool_option")
+    offer = bed.isp.device(DYNAMIC).client.discover()
+    t.is_([code for code in (125, 122, 43) if code in offer.options], [], "and go with their rows")
+
+
 def customers(t, bed):
     first, second, third = (bed.cpe(mac, DYNAMIC) for mac in modem.macs(3, "06:00:00:00:00:01"))
     one, two = first.boot(), second.boot()
@@ -278,6 +293,7 @@ def story(t, stack):
     stack.callback(lambda: t.diag(bed.isp.trouble()) if t.failed or sys.exc_info()[0] else None)
     modems(t, bed)
     options_of_request(t, bed)
+    pool_options(t, bed)
     policy_changes(t, bed, *customers(t, bed))
     deletion(t, bed)
     endpoints(t, bed)

@@ -131,6 +131,26 @@ def changes(t, bed):
     t.diag(f"commit -> served: p50 {statistics.median(times):.1f} ms, longest {max(times):.1f} ms")
 
 
+def pool_options(t, bed):
+    """What an operator gives a pool, typed, arrives as bytes, in DHCP and DHCPv6."""
+    pools = bed.cmts.pools
+    bed.sql("INSERT INTO nmsp.pool_option (pool_id, code, suboption, kind, value) VALUES "
+            f"({pools['cm']}, 125, 2, 'address', '172.20.0.1, 172.20.0.2'), "
+            f"({pools['cm']}, 122, 1, 'address', '172.20.0.8'), ({pools['cm']}, 43, 1, 'uint8', '7'), "
+            f"({pools['cm6']}, 17, 39, 'uint8', '1')")
+    bed.isp.wait_in_step()
+    offer = bed.isp.device(PUBLIC).client.discover()
+    t.is_({code: offer.options.get(code, b"").hex() for code in (125, 122, 43)},
+          {125: "0000118b0a0208ac140001ac140002", 122: "0104ac140008", 43: "010107"},
+          "options of a pool: 125 (CableLabs' TFTP servers), 122, 43")
+    lease = bed.modem(PUBLIC).solicit()
+    t.is_((lease.cablelabs.get(39), lease.cablelabs.get(33)),
+          (b"\x01", f"cm/cm-{bed.ids[PUBLIC]}.cfg".encode()),
+          "DHCPv6: a sub-option of the pool beside those of the modem")
+    bed.sql("DELETE FROM nmsp.pool_option")
+    bed.isp.wait_in_step()
+
+
 def outage(t, bed):
     client = bed.cpe("0a:00:00:06:00:01", PUBLIC)
     before = client.acquire()
@@ -151,7 +171,7 @@ def story(t, stack):
     tap.require(isps.missing() or kea.missing())
     bed = Bed(stack)
     try:
-        for part in (modems, contracts, endpoints, changes, outage):
+        for part in (modems, contracts, endpoints, pool_options, changes, outage):
             part(t, bed)
     except BaseException:
         t.diag(bed.isp.trouble())
