@@ -10,9 +10,8 @@
 
 #define OPTION_REMOTE_ID4 2  /* sub-option of option 82, RFC 3046 */
 #define OPTION_REMOTE_ID6 37 /* RFC 4649: four bytes of enterprise number first */
-#define OPTION_VENDOR6                                                                             \
-    17 /* of CableLabs: number 4491, then CL_CM_MAC_ADDR, CL-SP-CANN-DHCP-Reg                      \
-        */
+/* CableLabs' vendor option with CL_CM_MAC_ADDR in it, CL-SP-CANN-DHCP-Reg */
+#define OPTION_VENDOR6 17
 #define CABLELABS "\0\0\x11\x8b"
 #define CM_MAC 1026
 
