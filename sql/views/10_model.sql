@@ -341,14 +341,14 @@ AS $fn$
 DECLARE
     e record;
 BEGIN
-    SELECT x.kind, x.id, x.name, x.purposes, x.address, m.mac, g.id AS netgw_id, g.name AS netgw INTO e
+    SELECT x.kind, x.id, x.name, x.purposes, x.address, x.field, m.mac, g.id AS netgw_id, g.name AS netgw INTO e
       FROM nmsp.modem m JOIN nmsp.netgw g ON g.id = m.netgw_id
      CROSS JOIN LATERAL (
-           SELECT 'endpoint' AS kind, p.id, format('endpoint "%s"', p.name) AS name, ARRAY['cpe_public', 'cpe_private', 'stb'] AS purposes, a.address
-             FROM nmsp.endpoint p CROSS JOIN LATERAL (VALUES (p.address), (p.address6)) a(address) WHERE p.modem_id = m.id
+           SELECT 'endpoint' AS kind, p.id, format('endpoint "%s"', p.name) AS name, ARRAY['cpe_public', 'cpe_private', 'stb'] AS purposes, a.address, a.field
+             FROM nmsp.endpoint p CROSS JOIN LATERAL (VALUES (p.address, 'address'), (p.address6, 'address6')) a(address, field) WHERE p.modem_id = m.id
            UNION ALL
-           SELECT 'mta', t.id, 'MTA ' || t.mac, ARRAY['mta'], a.address
-             FROM nmsp.mta t CROSS JOIN LATERAL (VALUES (t.address), (t.address6)) a(address) WHERE t.modem_id = m.id) x
+           SELECT 'mta', t.id, 'MTA ' || t.mac, ARRAY['mta'], a.address, a.field
+             FROM nmsp.mta t CROSS JOIN LATERAL (VALUES (t.address, 'address'), (t.address6, 'address6')) a(address, field) WHERE t.modem_id = m.id) x
      WHERE m.id = NEW.id AND x.address IS NOT NULL
        AND NOT EXISTS (SELECT FROM nmsp.pool p
                         WHERE p.netgw_id = m.netgw_id AND p.purpose = ANY (x.purposes) AND p.network >> x.address)
@@ -357,7 +357,7 @@ BEGIN
         PERFORM nmsp.refuse('23514', format('modem %s cannot move to "%s" without its %s', e.mac, e.netgw, CASE e.kind WHEN 'mta' THEN 'MTAs' ELSE 'endpoints' END),
             format('%s has the fixed address %s, which lies in no %s pool of "%s".', upper(left(e.name, 1)) || substr(e.name, 2), host(e.address),
                    CASE e.kind WHEN 'mta' THEN 'mta' ELSE 'cpe' END, e.netgw),
-            format('In the same transaction, after the modem: UPDATE nmsp.%s SET address = nmsp.allocate_address(<pool of gateway %s>) WHERE id = %s.', e.kind, e.netgw_id, e.id),
+            format('In the same transaction, after the modem: UPDATE nmsp.%s SET %s = nmsp.allocate_address(<pool of gateway %s>) WHERE id = %s.', e.kind, e.field, e.netgw_id, e.id),
             'modem', 'modem_moves_with_its_endpoints');
     END IF;
     RETURN NULL;

@@ -191,6 +191,9 @@ BEGIN ATOMIC
     -- multi-threading: one worker beside the thread that receives. With several, Kea 2.2 counts a loss of
     -- the database once per connection but its return only once, and stays silent for good when it
     -- was busy in that moment. Without a worker it does not see the loss while packets keep coming.
+    -- host-reservation-identifiers: an IPv4 endpoint by its MAC goes before one by its modem, behind the
+    -- same modem (IPv6 has none by modem; there the modem goes first, because no class can see that who
+    -- claims to be a modem is behind another one).
     -- reservations-out-of-pool: false, because fixed addresses may lie in the ranges.
     SELECT pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
         'interfaces-config', pg_catalog.jsonb_build_object('interfaces', coalesce(settings -> 'interfaces', '["*"]'))
@@ -206,7 +209,7 @@ BEGIN ATOMIC
         'multi-threading', pg_catalog.jsonb_build_object('enable-multi-threading', true,
             'thread-pool-size', coalesce((settings ->> 'threads')::int, 1), 'packet-queue-size', 64),
         'hooks-libraries', nmsp_kea.hooks(settings),
-        'host-reservation-identifiers', pg_catalog.jsonb_build_array('flex-id', 'hw-address'),
+        'host-reservation-identifiers', CASE version WHEN 4 THEN '["hw-address", "flex-id"]'::jsonb ELSE '["flex-id", "hw-address"]' END,
         'early-global-reservations-lookup', true,
         'reservations-global', true, 'reservations-in-subnet', true, 'reservations-out-of-pool', false,
         'store-extended-info', true,

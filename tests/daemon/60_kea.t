@@ -173,6 +173,11 @@ def endpoints(t, bed):
     t.is_(first.boot().address, rows["office"], "an endpoint by its modem: who asks first has it")
     t.ok(second.boot().address not in (None, rows["office"]), "the next CPE has another address",
          second.result.address)
+    bed.sql("INSERT INTO nmsp.endpoint (name, modem_id, mac, address) VALUES ('till', "
+            f"{bed.ids[SPARE]}, '0a:00:00:02:00:05', nmsp.allocate_address({pool['cpe_private']}))")
+    t.ok(bed.cpe("0a:00:00:02:00:05", SPARE).boot().address
+         == bed.isp.db.value("SELECT host(address) FROM nmsp.endpoint WHERE name = 'till'"),
+         "one by its MAC behind the same modem has its own, not that of the modem")
     last = str(bed.isp.db.value("SELECT host(range_start) FROM nmsp.pool WHERE id = "
                                 f"{bed.cmts['cmts-2'].pools['cpe_private']}"))
     behind = MACS["cmts-2"][1]

@@ -209,7 +209,8 @@ CREATE TEMP VIEW c6 AS SELECT nmsp_kea.dhcp6_config() -> 'Dhcp6' AS c;
 SELECT is((SELECT c -> 'hosts-database' FROM c4), jsonb_build_object('type', 'postgresql', 'name', current_database(), 'user', 'kea', 'host', '/var/run/postgresql',
     'readonly', true, 'on-fail', 'stop-retry-exit', 'max-reconnect-tries', 1000000, 'reconnect-wait-time', 1000), 'how Kea reaches the database');
 SELECT is((SELECT c - 'x' @> '{"early-global-reservations-lookup": true, "reservations-global": true, "reservations-in-subnet": true, "reservations-out-of-pool": false,
-    "store-extended-info": true, "host-reservation-identifiers": ["flex-id", "hw-address"]}' FROM c4), true, 'how it looks hosts up');
+    "store-extended-info": true, "host-reservation-identifiers": ["hw-address", "flex-id"]}' FROM c4), true, 'how it looks hosts up');
+SELECT is((SELECT c -> 'host-reservation-identifiers' FROM c6), '["flex-id", "hw-address"]', 'in DHCPv6 the modem first');
 SELECT results_eq('SELECT network, s ->> ''subnet'' FROM s4', $$VALUES ('one/cm', '10.1.0.0/16'), ('one/cpe', '100.64.0.0/16'), ('one/cpe', '203.0.113.0/24'),
     ('one/mta', '10.8.0.0/16'), ('one/stb', '10.9.0.0/24'), ('two/cm', '10.2.0.0/16'), ('two/cpe', '100.65.0.0/16')$$, 'a shared network per gateway and kind of client');
 SELECT results_eq('SELECT DISTINCT left(network, 3), relay FROM s4 ORDER BY 1', $$VALUES ('one', '["10.1.0.1", "10.8.0.1", "100.64.0.1", "203.0.113.1"]'::jsonb), ('two', '["100.65.0.1"]')$$,
