@@ -11,12 +11,16 @@
 --   5  an endpoint with a fixed IPv6 address or prefix
 --   6  as 0, for DHCPv6: apart, because one of Kea's statements joins the options of both
 --   7  an MTA: the key is 32 * id of the MTA + 7 (as 0), 15 (as 1), 23 (as 6) or 31 (as 3); class adapter
+-- In subnet 0 modems and MTAs say in their user context whether they have a fixed IPv4 address, in which
+-- subnet, and which: the hook takes it from there, and Kea need not be answered two more times.
 -- A subnet's number is the id of its pool; 0 is Kea's word for a reservation that counts everywhere.
 -- Each branch has constants where it can and a key with an index of its own, so that Kea's
 -- statements, which are prepared once, are one index scan per branch that can answer. DHCPv6 also
 -- asks whose an address is, joining hosts by key: those branches are nothing but one table each,
 -- for only then is the planner able to look into each with a key (a device without an IPv6 address
--- has no subnet there, and is never found). All branches have the same types, casts and all. The
+-- has no subnet there, and is never found). All branches have the same types, casts and all.
+-- Settings are joined to what the branches found, and the class of CPEs is one column of one branch:
+-- starting a plan takes longer than running it, and a function of a branch runs once. The
 -- condition s.id tells the planner that there is one row of settings, analyzed or not.
 
 CREATE OR REPLACE VIEW nmsp_kea.schema_version AS SELECT 13 AS version, 0 AS minor;
@@ -25,35 +29,39 @@ COMMENT ON COLUMN nmsp_kea.schema_version.version IS 'Always 13.';
 COMMENT ON COLUMN nmsp_kea.schema_version.minor IS 'Always 0.';
 
 CREATE OR REPLACE VIEW nmsp_kea.hosts AS
+SELECT h.host_id, h.dhcp_identifier, h.dhcp_identifier_type, h.dhcp4_subnet_id, h.dhcp6_subnet_id, h.ipv4_address, h.hostname,
+       coalesce(h.class4, h.cpe_class) AS dhcp4_client_classes, coalesce(h.class6, h.cpe_class) AS dhcp6_client_classes,
+       CASE WHEN h.class4 IS NOT NULL AND family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END AS dhcp4_next_server,
+       NULL::text AS dhcp4_server_hostname,
+       CASE h.class4 WHEN 'modem' THEN nmsp.modem_path(h.device_id, x.download_key)
+                     WHEN 'adapter' THEN nmsp.mta_path(h.device_id, x.download_key) END AS dhcp4_boot_file_name,
+       h.user_context, NULL::text AS auth_key
+  FROM (
 SELECT m.id * 8 AS host_id, macaddr_send(m.mac) AS dhcp_identifier, 0::smallint AS dhcp_identifier_type,
        0::bigint AS dhcp4_subnet_id, NULL::bigint AS dhcp6_subnet_id, NULL::bigint AS ipv4_address, 'cm-' || m.id AS hostname,
-       'modem'::text AS dhcp4_client_classes, NULL::text AS dhcp6_client_classes,
-       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END AS dhcp4_next_server,
-       NULL::text AS dhcp4_server_hostname, nmsp.modem_path(m.id, x.download_key) AS dhcp4_boot_file_name,
-       NULL::text AS user_context, NULL::text AS auth_key
-  FROM nmsp.modem m JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
+       'modem'::text AS class4, NULL::text AS class6, NULL::text AS cpe_class, m.id AS device_id,
+       coalesce(CASE WHEN m.address IS NOT NULL THEN (SELECT '{"fixed-subnet":' || p.id || ',"fixed-address":"' || host(m.address) || '"}' FROM nmsp.pool p WHERE p.network >>= m.address) END,
+                '{"fixed-subnet":0}') AS user_context
+  FROM nmsp.modem m
 UNION ALL
 SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '0.0.0.0'::inet, 'cm-' || m.id,
-       'modem', NULL, CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END,
-       NULL, nmsp.modem_path(m.id, x.download_key), NULL, NULL
-  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
+       'modem', NULL, NULL, m.id, NULL
+  FROM nmsp.modem m JOIN nmsp.pool p ON p.network >>= m.address
  WHERE m.address IS NOT NULL
 UNION ALL
 SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0::bigint, 0::bigint, NULL, NULL,
-       nmsp.cpe_class(m.id, m.internet_access, m.public_cpe),
-       nmsp.cpe_class(m.id, m.internet_access, m.public_cpe),
-       NULL, NULL, NULL, NULL, NULL
+       NULL, NULL, nmsp.cpe_class(m.id, m.internet_access, m.public_cpe), NULL, NULL
   FROM nmsp.modem m
 UNION ALL
 SELECT m.id * 8 + 3, macaddr_send(m.mac), 0::smallint, NULL, (SELECT p.id FROM nmsp.pool p WHERE p.network >>= m.address6), NULL, 'cm-' || m.id,
-       NULL, 'modem', NULL, NULL, NULL, NULL, NULL
+       NULL, 'modem', NULL, NULL, NULL
   FROM nmsp.modem m
 UNION ALL
-SELECT e.id * 8 + 4, macaddr_send(e.mac), 0::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT e.id * 8 + 4, macaddr_send(e.mac), 0::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL
   FROM nmsp.endpoint e JOIN nmsp.pool p ON p.network >>= e.address
  WHERE e.address IS NOT NULL AND e.mac IS NOT NULL
 UNION ALL
-SELECT e.id * 8 + 4, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT e.id * 8 + 4, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, p.id, NULL, e.address - '0.0.0.0'::inet, e.name, NULL, NULL, NULL, NULL, NULL
   FROM nmsp.endpoint e JOIN nmsp.modem m ON m.id = e.modem_id JOIN nmsp.pool p ON p.network >>= e.address
  WHERE e.address IS NOT NULL AND e.mac IS NULL
 UNION ALL
@@ -64,27 +72,28 @@ SELECT e.id * 8 + 5, macaddr_send(e.mac), 0::smallint, NULL,
             WHEN e.delegated_prefix IS NOT NULL THEN
                 (SELECT min(p.id) FROM nmsp.modem m JOIN nmsp.pool p ON p.netgw_id = m.netgw_id
                   WHERE m.id = e.modem_id AND p.purpose IN ('cpe_public', 'cpe_private') AND family(p.network) = 6) END,
-       NULL, e.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+       NULL, e.name, NULL, NULL, NULL, NULL, NULL
   FROM nmsp.endpoint e
 UNION ALL
-SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0::bigint, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL, NULL, NULL
+SELECT m.id * 8 + 6, macaddr_send(m.mac), 0::smallint, NULL, 0::bigint, NULL, 'cm-' || m.id, NULL, 'modem', NULL, NULL, NULL
   FROM nmsp.modem m
 UNION ALL
-SELECT t.id * 32 + 7, macaddr_send(t.mac), 0::smallint, 0::bigint, NULL, NULL, 'mta-' || t.id, 'adapter', NULL,
-       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, nmsp.mta_path(t.id, x.download_key), NULL, NULL
-  FROM nmsp.mta t JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
+SELECT t.id * 32 + 7, macaddr_send(t.mac), 0::smallint, 0::bigint, NULL, NULL, 'mta-' || t.id, 'adapter', NULL, NULL, t.id,
+       coalesce(CASE WHEN t.address IS NOT NULL THEN (SELECT '{"fixed-subnet":' || p.id || ',"fixed-address":"' || host(t.address) || '"}' FROM nmsp.pool p WHERE p.network >>= t.address) END,
+                '{"fixed-subnet":0}')
+  FROM nmsp.mta t
 UNION ALL
-SELECT t.id * 32 + 15, macaddr_send(t.mac), 0::smallint, p.id, NULL, t.address - '0.0.0.0'::inet, 'mta-' || t.id, 'adapter', NULL,
-       CASE WHEN family(s.provisioning_server) = 4 THEN s.provisioning_server - '0.0.0.0'::inet END, NULL, nmsp.mta_path(t.id, x.download_key), NULL, NULL
-  FROM nmsp.mta t JOIN nmsp.pool p ON p.network >>= t.address JOIN nmsp.setting s ON s.id JOIN nmsp.setting_secret x ON x.id
+SELECT t.id * 32 + 15, macaddr_send(t.mac), 0::smallint, p.id, NULL, t.address - '0.0.0.0'::inet, 'mta-' || t.id, 'adapter', NULL, NULL, t.id, NULL
+  FROM nmsp.mta t JOIN nmsp.pool p ON p.network >>= t.address
  WHERE t.address IS NOT NULL
 UNION ALL
-SELECT t.id * 32 + 23, macaddr_send(t.mac), 0::smallint, NULL, 0::bigint, NULL, 'mta-' || t.id, NULL, 'adapter', NULL, NULL, NULL, NULL, NULL
+SELECT t.id * 32 + 23, macaddr_send(t.mac), 0::smallint, NULL, 0::bigint, NULL, 'mta-' || t.id, NULL, 'adapter', NULL, NULL, NULL
   FROM nmsp.mta t
 UNION ALL
 SELECT t.id * 32 + 31, macaddr_send(t.mac), 0::smallint, NULL, (SELECT p.id FROM nmsp.pool p WHERE p.network >>= t.address6), NULL, 'mta-' || t.id,
-       NULL, 'adapter', NULL, NULL, NULL, NULL, NULL
-  FROM nmsp.mta t;
+       NULL, 'adapter', NULL, NULL, NULL
+  FROM nmsp.mta t) h
+  LEFT JOIN nmsp.setting s ON s.id LEFT JOIN nmsp.setting_secret x ON x.id;
 COMMENT ON VIEW nmsp_kea.hosts IS 'Kea''s hosts: modems, what is behind them, MTAs, endpoints. See the head of sql/views/60_kea.sql for the kinds.';
 COMMENT ON COLUMN nmsp_kea.hosts.host_id IS '8 * id + kind; of an MTA 32 * id + kind.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp_identifier IS 'Hardware address, or ''C'' and the modem''s hardware address.';
@@ -98,7 +107,7 @@ COMMENT ON COLUMN nmsp_kea.hosts.dhcp6_client_classes IS 'The same for DHCPv6.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_next_server IS 'TFTP server (siaddr) as a number.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_server_hostname IS 'Always null.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_boot_file_name IS 'File of a modem or an MTA.';
-COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'Always null.';
+COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'Of modems and MTAs in subnet 0 fixed-subnet and fixed-address, which workers/kea reads; else null.';
 COMMENT ON COLUMN nmsp_kea.hosts.auth_key IS 'Always null.';
 
 -- Joined to a host by its key: the branches of the inner UNION ALL are one table each as well.

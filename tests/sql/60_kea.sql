@@ -52,6 +52,10 @@ SELECT results_eq($$SELECT host_id % 8, dhcp4_subnet_id, dhcp6_subnet_id, ipv4_a
              (3, NULL, pg_temp.pool('2001:db8:1::/64'), NULL, NULL, 'modem', NULL),
              (6, NULL, 0, NULL, NULL, 'modem', NULL)$$,
     'a modem with fixed addresses: everywhere, and in the subnets of its addresses');
+SELECT results_eq($$SELECT (h.user_context::jsonb ->> 'fixed-subnet')::bigint, h.user_context::jsonb ->> 'fixed-address' FROM nmsp_kea.hosts h
+                     WHERE h.host_id IN (pg_temp.modem(1) * 8, pg_temp.modem(2) * 8, pg_temp.mta(3) * 32 + 7) ORDER BY h.dhcp_identifier$$,
+    $$VALUES (0::bigint, NULL::text), (pg_temp.pool('10.1.0.0/16'), '10.1.0.99'), (pg_temp.pool('10.8.0.0/16'), '10.8.0.99')$$,
+    'who counts everywhere tells of its fixed address');
 SELECT is((SELECT dhcp4_next_server FROM nmsp_kea.hosts WHERE host_id = pg_temp.modem(1) * 8), 172 * 16777216::bigint + 20 * 65536 + 1, 'next server as a number');
 SELECT results_eq($$SELECT dhcp_identifier, dhcp4_subnet_id, dhcp6_subnet_id, dhcp4_client_classes, dhcp6_client_classes FROM nmsp_kea.hosts
                      WHERE dhcp_identifier_type = 4 AND dhcp4_subnet_id = 0 ORDER BY 1$$,

@@ -10,6 +10,10 @@
 // DHCPv6: sub-option 1026 (CableLabs device id, enterprise 4491) of the outermost relay that has
 // one, or six bytes of option 37 (remote-id).
 //
+// A device that is found everywhere brings its fixed address along (user context of its host row, see
+// sql/views/60_kea.sql), so Kea's next questions about the same packet, whether it has a reservation
+// in the subnet and whose its address is, need no statement.
+//
 // And no client is refused (NAK, NotOnLink, NoAddrsAvail, NoBinding) or led into the walled garden
 // of the unknown because the database went away.
 #include <config.h>
@@ -23,12 +27,15 @@
 #include <dhcp/pkt4.h>
 #include <dhcp/pkt6.h>
 #include <dhcpsrv/host.h>
+#include <dhcpsrv/host_data_source_factory.h>
 #include <dhcpsrv/host_mgr.h>
 #include <dhcpsrv/lease_mgr_factory.h>
+#include <dhcpsrv/pgsql_host_data_source.h>
 #include <hooks/hooks.h>
 #include <util/strutil.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -45,6 +52,107 @@ const uint16_t DEVICE_ID = 1026;
 const size_t ENTERPRISE_SIZE = 4;
 const size_t LENGTH_SIZE = 2;
 const std::string MTA_CLASS = "pktc";
+
+// What the look-up that each packet begins with (early-global-reservations-lookup) said: the host
+// that counts everywhere, if its row tells of the device's fixed address, and that address's subnet (0:
+// there is none). Of this thread, because one thread serves a packet from its beginning to its end.
+struct Device {
+    ConstHostPtr host;
+    SubnetID subnet = 0;
+    isc::asiolink::IOAddress address = isc::asiolink::IOAddress::IPV4_ZERO_ADDRESS();
+
+    // Takes {"fixed-subnet": 0} or {"fixed-subnet": 7, "fixed-address": "192.0.2.1"}.
+    void
+    remember(const ConstHostPtr& found)
+    {
+        isc::data::ConstElementPtr context = found ? found->getContext() : isc::data::ConstElementPtr();
+        if (!context || context->getType() != isc::data::Element::map || !context->get("fixed-subnet")) {
+            return;
+        }
+        subnet = context->get("fixed-subnet")->intValue();
+        if (subnet != 0) {
+            address = isc::asiolink::IOAddress(context->get("fixed-address")->stringValue());
+        }
+        host = found;
+    }
+
+    bool
+    is(Host::IdentifierType type, const uint8_t* id, size_t size) const
+    {
+        return (host && host->getIdentifierType() == type && host->getIdentifier().size() == size &&
+                std::memcmp(&host->getIdentifier()[0], id, size) == 0);
+    }
+
+    bool
+    has(SubnetID id, const isc::asiolink::IOAddress& wanted) const
+    {
+        return (host && subnet != 0 && subnet == id && address == wanted);
+    }
+
+    // Its host in the subnet of the fixed address, which differs in nothing but these two and its key;
+    // none in another.
+    ConstHostPtr
+    hostIn(SubnetID id) const
+    {
+        if (subnet == 0 || subnet != id) {
+            return (ConstHostPtr());
+        }
+        HostPtr fixed(new Host(*host));
+        fixed->setIPv4SubnetID(subnet);
+        fixed->setIPv4Reservation(address);
+        return (fixed);
+    }
+};
+
+thread_local Device device;
+
+// Kea's PostgreSQL host source, not asked again what it has just said.
+class HostSource : public PgSqlHostDataSource {
+public:
+    using PgSqlHostDataSource::PgSqlHostDataSource;
+    using PgSqlHostDataSource::get4;
+    using PgSqlHostDataSource::getAll4;
+
+    ConstHostPtr
+    get4(const SubnetID& subnet, const Host::IdentifierType& type, const uint8_t* id,
+         const size_t size) const override
+    {
+        if (subnet == SUBNET_ID_GLOBAL) {
+            device = Device();
+            ConstHostPtr found = PgSqlHostDataSource::get4(subnet, type, id, size);
+            device.remember(found);
+            return (found);
+        }
+        return (device.is(type, id, size) ? device.hostIn(subnet)
+                                          : PgSqlHostDataSource::get4(subnet, type, id, size));
+    }
+
+    ConstHostPtr
+    get4(const SubnetID& subnet, const isc::asiolink::IOAddress& address) const override
+    {
+        return (device.has(subnet, address) ? device.hostIn(subnet)
+                                            : PgSqlHostDataSource::get4(subnet, address));
+    }
+
+    ConstHostCollection
+    getAll4(const SubnetID& subnet, const isc::asiolink::IOAddress& address) const override
+    {
+        return (device.has(subnet, address) ? ConstHostCollection(1, device.hostIn(subnet))
+                                            : PgSqlHostDataSource::getAll4(subnet, address));
+    }
+};
+
+// Makes Kea open its PostgreSQL host database through Source. What was opened stays as it is until
+// Kea reads its configuration again, which is why this library is never unmapped (-z nodelete).
+template <typename Source> void
+openThrough()
+{
+    HostDataSourceFactory::deregisterFactory("postgresql", true);
+    HostDataSourceFactory::registerFactory("postgresql",
+        [](const isc::db::DatabaseConnection::ParameterMap& parameters) {
+            return (HostDataSourcePtr(new Source(parameters)));
+        }, true);
+}
 
 // The sub-option remote-id of an option 82 without its head; empty when there is none.
 Bytes
@@ -253,12 +361,22 @@ multi_threading_compatible()
 int
 load(LibraryHandle&)
 {
+    openThrough<HostSource>();
     return (0);
 }
 
 int
 unload()
 {
+    openThrough<PgSqlHostDataSource>();
+    return (0);
+}
+
+// Whatever is known is of another packet.
+int
+pkt4_receive(CalloutHandle&)
+{
+    device = Device();
     return (0);
 }
 
