@@ -53,7 +53,7 @@ COMMENT ON FUNCTION nmsp.max_cpe(boolean, boolean, int, int) IS
 
 CREATE OR REPLACE FUNCTION nmsp.modem_service_at(at timestamptz)
 RETURNS TABLE (modem_id bigint, mac macaddr, contract_id bigint, derived boolean, internet boolean, voice boolean, voice_only boolean, network_access boolean,
-               service_class_id bigint, max_cpe int, public_cpe boolean, static_addresses int, mtas int, code text, why text)
+               service_class_id bigint, max_cpe int, public_cpe boolean, static_addresses int, mtas int, code text, why text, allowed_cpe int)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT m.id, m.mac, k.contract_id, g.derived, i.internet, i.voice, NOT i.internet AND i.voice AND t.n > 0,
@@ -70,7 +70,8 @@ BEGIN ATOMIC
                WHEN 'off' THEN 'switched off in its own row (internet_access)'
                WHEN 'own' THEN 'as its own row says'
                ELSE format('contract %s: %s', k.number, (SELECT c.name FROM nmsp.service_class c WHERE c.id = k.service_class_id)) END
-           || CASE WHEN NOT i.internet AND i.voice AND t.n > 0 THEN '; voice goes on' ELSE '' END
+           || CASE WHEN NOT i.internet AND i.voice AND t.n > 0 THEN '; voice goes on' ELSE '' END,
+           coalesce(k.max_cpe, s.max_cpe)
       FROM nmsp.setting s
      CROSS JOIN nmsp.modem m
      CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM nmsp.contract_modem x WHERE x.modem_id = m.id) AS derived) g
@@ -114,30 +115,60 @@ COMMENT ON COLUMN nmsp.modem_service.static_addresses IS 'How many endpoints wit
 COMMENT ON COLUMN nmsp.modem_service.mtas IS 'MTAs behind it.';
 COMMENT ON COLUMN nmsp.modem_service.code IS 'active, no internet, no contract, blocked; own, off: without contract.';
 COMMENT ON COLUMN nmsp.modem_service.why IS 'The reason in words.';
+COMMENT ON COLUMN nmsp.modem_service.allowed_cpe IS 'CPEs allowed beside its MTAs.';
 
 CREATE OR REPLACE FUNCTION nmsp.modem_service_values(modem_id bigint, own_access boolean,
     OUT internet_access boolean, OUT service_class_id bigint, OUT public_cpe boolean, OUT network_access boolean, OUT max_cpe int, OUT extra text,
     OUT derived boolean)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
+LANGUAGE plpgsql STABLE -- keeps its plan
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+DECLARE
+    s record;
+BEGIN
+    SELECT x.* INTO s FROM nmsp.modem_service x WHERE x.modem_id = modem_service_values.modem_id;
+    IF NOT FOUND OR NOT (s.derived OR s.code = 'blocked' OR s.mtas > 0) THEN
+        RETURN;
+    END IF;
     -- Own columns are those of the row at hand, which need not be the stored one.
-    SELECT CASE WHEN s.derived OR s.code = 'blocked' THEN s.internet ELSE own_access END, s.service_class_id, s.public_cpe, n.network_access, n.max_cpe,
-           CASE WHEN n.network_access AND NOT i.internet AND s.mtas > 0
-                THEN (SELECT pg_catalog.string_agg(format('CpeMacAddress %s;', t.mac), ' ' ORDER BY t.mac) FROM nmsp.mta t
-                       WHERE t.modem_id = s.modem_id
-                         AND (SELECT p.source !~ 'CpeMacAddress skip' FROM nmsp.modem m, nmsp.template_parts(m.template_id) p WHERE m.id = s.modem_id)) END,
-           s.derived
-      FROM nmsp.modem_service s
-     CROSS JOIN LATERAL (SELECT CASE WHEN s.derived OR s.code = 'blocked' THEN s.internet ELSE own_access END AS internet) i
-     CROSS JOIN nmsp.setting g
-      LEFT JOIN nmsp.contract_state_at(now()) k ON k.contract_id = s.contract_id
-     CROSS JOIN LATERAL (SELECT nmsp.network_access(i.internet, s.voice, s.mtas) AS network_access,
-                                nmsp.max_cpe(i.internet, s.voice, s.mtas, coalesce(k.max_cpe, g.max_cpe)) AS max_cpe) n
-     WHERE s.modem_id = modem_service_values.modem_id AND (s.derived OR s.code = 'blocked' OR s.mtas > 0);
-END;
+    internet_access := CASE WHEN s.derived OR s.code = 'blocked' THEN s.internet ELSE own_access END;
+    service_class_id := s.service_class_id;
+    public_cpe := s.public_cpe;
+    derived := s.derived;
+    network_access := nmsp.network_access(internet_access, s.voice, s.mtas);
+    max_cpe := nmsp.max_cpe(internet_access, s.voice, s.mtas, s.allowed_cpe);
+    IF network_access AND NOT internet_access THEN
+        extra := (SELECT string_agg(format('CpeMacAddress %s;', t.mac), ' ' ORDER BY t.mac) FROM nmsp.mta t
+                   WHERE t.modem_id = modem_service_values.modem_id
+                     AND (SELECT p.source !~ 'CpeMacAddress skip' FROM nmsp.modem m, nmsp.template_parts(m.template_id) p WHERE m.id = modem_service_values.modem_id));
+    END IF;
+END
+$fn$;
 REVOKE ALL ON FUNCTION nmsp.modem_service_values(bigint, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION nmsp.modem_service_values(bigint, boolean) IS
 'For nmsp.modem_config: what goes into a modem''s file in place of its own columns, and extra statements (TLV 14 of its MTAs where only they may pass, unless the template says "CpeMacAddress skip"); no values: its row is all there is to it. Service class and public_cpe count only where contracts decide.';
+
+CREATE OR REPLACE FUNCTION nmsp.modem_services(first bigint, last bigint)
+RETURNS TABLE (modem_id bigint, own_access boolean, internet_access boolean, service_class_id bigint, public_cpe boolean, network_access boolean, max_cpe int,
+               extra text, derived boolean)
+LANGUAGE plpgsql STABLE -- keeps its plan
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    RETURN QUERY
+    SELECT m.id, m.internet_access, CASE WHEN o.counts THEN s.internet END, s.service_class_id, s.public_cpe, s.network_access, s.max_cpe,
+           CASE WHEN o.counts AND s.voice_only
+                THEN (SELECT string_agg(format('CpeMacAddress %s;', t.mac), ' ' ORDER BY t.mac) FROM nmsp.mta t
+                       WHERE t.modem_id = m.id AND (SELECT p.source !~ 'CpeMacAddress skip' FROM nmsp.template_parts(m.template_id) p)) END,
+           s.derived
+      FROM nmsp.modem_service s JOIN nmsp.modem m ON m.id = s.modem_id
+     CROSS JOIN LATERAL (SELECT s.derived OR s.code = 'blocked' OR s.mtas > 0 AS counts) o
+     WHERE s.modem_id BETWEEN first AND last AND m.id BETWEEN first AND last;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.modem_services(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.modem_services(bigint, bigint) IS
+'nmsp.modem_service_values of the modems from one id to another, with the own access of their stored rows.';
 
 CREATE OR REPLACE FUNCTION nmsp.cpe_class(modem_id bigint, internet_access boolean, public_cpe boolean) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER -- DHCP servers need not be able to read contracts
