@@ -182,12 +182,16 @@ def endpoints(t, bed):
           "one without: whoever is behind its modem")
     t.is_(acquire(bed.isp.device(SHOP)).address.split(".")[:2], ["10", "1"],
           "but not the modem itself")
+    bed.change("INSERT INTO nmsp.endpoint (name, modem_id, mac, address) VALUES "
+               f"('till', {bed.ids[SHOP]}, '06:00:00:00:05:03', '203.0.113.22')")
+    t.is_(bed.cpe("06:00:00:00:05:03", SHOP).boot().address, "203.0.113.22",
+          "one by its MAC behind the same modem has its own, not that of the modem")
     others = {bed.cpe(mac, ROAMING).boot().address for mac in modem.macs(2, "06:00:00:00:06:01")}
     t.is_(others & {by_mac, by_modem}, set(), "nobody else gets them")
     bed.change(f"UPDATE nmsp.modem SET internet_access = false WHERE mac = '{SHOP}'")
     silent(t, bed.cpe("06:00:00:00:05:02", SHOP), "a blocked modem's endpoint gets nothing")
     bed.change(f"UPDATE nmsp.modem SET internet_access = true WHERE mac = '{SHOP}'; "
-               "DELETE FROM nmsp.endpoint WHERE name = 'server'")
+               "DELETE FROM nmsp.endpoint WHERE name IN ('server', 'till')")
     address = bed.cpe("06:00:00:00:05:01", PUBLIC).boot().address
     t.ok(bed.one.holds(address, "cpe_public"), "after its deletion: any of the pool", address)
 
