@@ -185,7 +185,7 @@ packet(download_service *s, int to, int peer, const uint8_t *data, size_t size)
     d.data = exact;
     d.len = size;
     received_from[peer]++;
-    t = find_transfer(s, &d.peer);
+    t = transfer_find(s, &d.peer);
     if (to == 0) {
         on_request(s, 3, &d);
     } else {
@@ -193,7 +193,7 @@ packet(download_service *s, int to, int peer, const uint8_t *data, size_t size)
         state was = t ? t->state : FREE;
 
         on_pool_packet(s, to - 1, &d);
-        t = find_transfer(s, &d.peer);
+        t = transfer_find(s, &d.peer);
         if (t == NULL ? was >= OFFERED : t->acked != before || t->state != was)
             acknowledged[peer] = true;
     }
@@ -249,7 +249,7 @@ run(download_service *s, const uint8_t *data, size_t size)
         } else if (op == 2) {
             pass_time(s, a * b / 8);
         }
-        on_flush(&s->t);
+        tftp_ask(&s->t);
         check(s);
     }
 }
@@ -280,7 +280,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run(s, data, size);
     while (nquestions > 0)
         answer_one(5, 0);
-    on_flush(&s->t);
+    tftp_ask(&s->t);
     while (nquestions > 0)
         answer_one(5, 0);
     for (int i = 0; i < 64; i++)

@@ -10,13 +10,9 @@
  * small answer per request and no retransmission, so the service is no amplifier. After that a
  * timer resends; a duplicate ACK never does (the sorcerer's apprentice).
  *
- * The table of transfers is of fixed size. When it is full, one goes whose client has been silent
- * long: who really wants a file acknowledges within moments and is not hit.
+ * The table of transfers is in transfer.c, what the database is asked in tftp_ask.c.
  */
-#include "workers/serve/record.h"
-#include "workers/serve/tftp_packet.h"
-
-#include "workers/feed/feed.h"
+#include "workers/serve/transfer.h"
 
 #include <errno.h>
 #include <netinet/ip.h>
@@ -26,148 +22,10 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define HASH_SIZE 8192
 #define BLOCK_MAX 65464 /* RFC 2348 */
-#define SOCKETS_MAX 512
 #define BACK_OFF_MAX_MS 8000
-#define OFFER_MAX_MS                                                                               \
-    30000                /* whoever has not acknowledged anything asks anew, it need not be kept */
-#define OFFER_MIN_MS 250 /* before that its acknowledgement may well be on its way */
-#define RESTART_MS 1000  /* a transfer that stood still for so long may be begun anew */
-#define STALLED_LOOKS 64
 #define PACKETS_PER_WAKE 256
-#define BATCH_MAX 64 /* requests in one question to the database */
-#define BATCHES_MAX 16
 #define REPORT_EVERY_MS 60000
-
-typedef enum state { FREE, ASKING, OFFERED, SENDING } state;
-
-typedef struct transfer transfer;
-struct transfer {
-    state state;
-    uint32_t generation;
-    datagram route; /* data is not used */
-    int socket;     /* of the pool */
-    tftp_request request;
-    tftp_grant grant;
-    uint8_t *content;  /* or: */
-    shared_file *file;
-    size_t len;
-    uint32_t blksize, window;
-    uint64_t blocks; /* in the file */
-    uint64_t acked, sent;
-    int64_t due, back_off; /* SENDING: when to resend; OFFERED: when to give up */
-    int64_t progress;      /* when it was offered, or the client last acknowledged something new */
-    long tries;
-    int64_t begin_us;
-    record row;
-    transfer *next;          /* in its hash chain, or free */
-    transfer *newer, *older; /* all in use */
-};
-
-/* A transfer that may be gone by the time its answer comes. */
-typedef struct ticket {
-    uint32_t index, generation;
-} ticket;
-
-/* Requests that were put to the database together: what they have in common is read once. */
-typedef struct batch {
-    bool used;
-    int n;
-    ticket tickets[BATCH_MAX];
-} batch;
-
-/* What is worth a word in the log now and then. */
-typedef struct counters {
-    uint64_t requests, served, junk, limited, duplicates, crowded, lost;
-} counters;
-
-struct download_service {
-    loop *l;
-    config c;
-    database *d;
-    recorder *r;
-    limiter *limits;
-    ticker t;
-    watch listeners[CONFIG_LISTEN_MAX];
-    watch pool[SOCKETS_MAX];
-    int pool_family[SOCKETS_MAX];
-    int npool, next_socket;
-    transfer *hash[HASH_SIZE];
-    transfer *transfers, *free, *newest;
-    ticket *asked; /* ring of those that are yet to be put to the database */
-    unsigned first_asked, nasked;
-    ticket *offered; /* ring of those that were answered, oldest first; some have gone on since */
-    unsigned first_offered, noffered;
-    unsigned hand; /* where in the table the last search for a stalled transfer ended */
-    batch batches[BATCHES_MAX];
-    counters count, told;
-    int64_t next_report;
-    uint8_t buffer[2048];
-};
-
-/* ---------------------------------------------------------------- the table of transfers */
-
-static transfer **
-chain_of(download_service *s, const socket_address *peer)
-{
-    return &s->hash[socket_hash(peer, true) % HASH_SIZE];
-}
-
-static transfer *
-find_transfer(download_service *s, const socket_address *peer)
-{
-    for (transfer *t = *chain_of(s, peer); t != NULL; t = t->next)
-        if (socket_same(&t->route.peer, peer, true))
-            return t;
-    return NULL;
-}
-
-static transfer *
-new_transfer(download_service *s, const datagram *d)
-{
-    transfer *t = s->free;
-    transfer **chain = chain_of(s, &d->peer);
-    uint32_t generation;
-
-    if (t == NULL)
-        return NULL;
-    s->free = t->next;
-    generation = t->generation + 1;
-    memset(t, 0, sizeof(*t));
-    t->generation = generation;
-    t->route = *d;
-    t->next = *chain;
-    *chain = t;
-    t->older = s->newest;
-    if (s->newest != NULL)
-        s->newest->newer = t;
-    s->newest = t;
-    return t;
-}
-
-static void
-free_transfer(download_service *s, transfer *t)
-{
-    transfer **at = chain_of(s, &t->route.peer);
-
-    while (*at != t)
-        at = &(*at)->next;
-    *at = t->next;
-    if (t->newer != NULL)
-        t->newer->older = t->older;
-    else
-        s->newest = t->older;
-    if (t->older != NULL)
-        t->older->newer = t->newer;
-    free(t->content);
-    folder_close(t->file);
-    t->content = NULL;
-    t->file = NULL;
-    t->state = FREE;
-    t->next = s->free;
-    s->free = t;
-}
 
 /* ---------------------------------------------------------------- sending */
 
@@ -209,8 +67,8 @@ send_window(download_service *s, transfer *t)
 }
 
 /* The first answer: OACK, or the first block when nothing was asked for. */
-static void
-send_offer(download_service *s, transfer *t)
+void
+tftp_send_offer(download_service *s, transfer *t)
 {
     uint8_t packet[TFTP_OACK_MAX];
     size_t n = tftp_write_oack(packet, &t->grant);
@@ -223,348 +81,15 @@ send_offer(download_service *s, transfer *t)
     t->sent = 1;
 }
 
-static void
-send_error(download_service *s, int fd, const datagram *to, tftp_error_code code, const char *text)
+void
+tftp_send_error(download_service *s, int fd, const datagram *to, tftp_error_code code,
+                const char *text)
 {
     uint8_t packet[TFTP_ERROR_MAX];
     struct iovec part = {packet, tftp_write_error(packet, code, text)};
 
     (void)s;
     socket_send(fd, to, &part, 1);
-}
-
-/* ---------------------------------------------------------------- ends */
-
-static void
-finish(download_service *s, transfer *t, const char *result)
-{
-    t->row.result = result;
-    t->row.bytes = t->content || t->file ? (long)t->len : -1;
-    t->row.duration_ms = (float)(clock_us() - t->begin_us) / 1000;
-    record_add(s->r, &t->row);
-    free_transfer(s, t);
-}
-
-/* Nothing came back for too long. */
-static void
-give_up(download_service *s, transfer *t)
-{
-    bool all_sent = t->state == SENDING && t->sent == t->blocks;
-
-    finish(s, t, all_sent ? "unconfirmed" : "broken off");
-}
-
-/* ---------------------------------------------------------------- room for others */
-
-/* The oldest offer that is yet to be acknowledged, NULL: there is none. Forgets those before it. */
-static transfer *
-oldest_offer(download_service *s)
-{
-    while (s->noffered > 0) {
-        ticket k = s->offered[s->first_offered];
-        transfer *t = &s->transfers[k.index];
-
-        if (t->generation == k.generation && t->state == OFFERED)
-            return t;
-        s->first_offered = (s->first_offered + 1) % (unsigned)s->c.download_transfers;
-        s->noffered--;
-    }
-    return NULL;
-}
-
-static void
-note_offer(download_service *s, transfer *t)
-{
-    unsigned size = (unsigned)s->c.download_transfers;
-    transfer *oldest = oldest_offer(s);
-
-    /* Full: as many came after the oldest one as there can be transfers. */
-    if (s->noffered == size) {
-        give_up(s, oldest);
-        oldest_offer(s);
-    }
-    t->progress = loop_now(s->l);
-    s->offered[(s->first_offered + s->noffered++) % size] =
-        (ticket){(uint32_t)(t - s->transfers), t->generation};
-}
-
-/* Of the next few transfers in the table, the one that has stood still longest; NULL: none has. */
-static transfer *
-stalled(download_service *s)
-{
-    transfer *worst = NULL;
-
-    for (int i = 0; i < STALLED_LOOKS; i++) {
-        transfer *t = &s->transfers[s->hand];
-
-        s->hand = (s->hand + 1) % (unsigned)s->c.download_transfers;
-        if (t->state == SENDING && loop_now(s->l) - t->progress >= RESTART_MS &&
-            (worst == NULL || t->progress < worst->progress))
-            worst = t;
-    }
-    return worst;
-}
-
-/* A new transfer, if need be in the place of the one whose client has been silent longer. */
-static transfer *
-make_room(download_service *s, const datagram *d)
-{
-    transfer *offer;
-    transfer *other;
-
-    if (s->free != NULL)
-        return new_transfer(s, d);
-    offer = oldest_offer(s);
-    if (offer != NULL && loop_now(s->l) - offer->progress < OFFER_MIN_MS)
-        offer = NULL;
-    other = stalled(s);
-    if (other == NULL || (offer != NULL && offer->progress < other->progress))
-        other = offer;
-    if (other != NULL)
-        give_up(s, other);
-    return new_transfer(s, d);
-}
-
-static void
-refuse(download_service *s, transfer *t, const char *result, tftp_error_code code, const char *text)
-{
-    send_error(s, s->pool[t->socket].fd, &t->route, code, text);
-    finish(s, t, result);
-}
-
-/* ---------------------------------------------------------------- answers of the database */
-
-static void
-copy_text(char *to, size_t size, const char *from, size_t len)
-{
-    size_t n = len < size - 1 ? len : size - 1;
-
-    for (size_t i = 0; i < n; i++) /* cut texts must not end amid a character */
-        to[i] = from[i] > 0x1f && from[i] < 0x7f ? from[i] : '?';
-    to[n] = '\0';
-}
-
-static void
-copy_column(char *to, size_t size, const answer *a, int row, int column)
-{
-    size_t len = 0;
-    const char *value = answer_value(a, row, column, &len);
-
-    copy_text(to, size, value ? value : "", len);
-}
-
-static bool
-take_content(transfer *t, const char *content, size_t len)
-{
-    const uint8_t *bytes = (const uint8_t *)content;
-    bool netascii = t->request.mode == TFTP_NETASCII;
-
-    t->len = netascii ? tftp_netascii(NULL, bytes, len) : len;
-    t->content = malloc(t->len + 1);
-    if (t->content == NULL)
-        return false;
-    if (netascii)
-        tftp_netascii(t->content, bytes, len);
-    else
-        memcpy(t->content, bytes, len);
-    return true;
-}
-
-/* An image: content is "<size> <name>" of a file in the download folder. */
-static bool
-take_file(download_service *s, transfer *t, const char *content, size_t len)
-{
-    char text[128];
-    char *name = NULL;
-    long long size;
-
-    snprintf(text, sizeof(text), "%.*s", (int)len, content);
-    size = strtoll(text, &name, 10);
-    if (t->request.mode == TFTP_NETASCII) {
-        refuse(s, t, "refused", TFTP_ILLEGAL, "an image is octets");
-        return false;
-    }
-    t->file = *name == ' ' ? folder_open(s->c.download_folder, name + 1, size, t->row.sha256,
-                                         t->row.note, sizeof(t->row.note))
-                           : NULL;
-    if (t->file == NULL) {
-        agent_log(AGENT_WARNING, "download of \"%s\": %s", t->request.name, t->row.note);
-        refuse(s, t, "failed", TFTP_UNDEFINED, "the file cannot be read");
-        return false;
-    }
-    t->len = (size_t)size;
-    return true;
-}
-
-/* What of the options the client asked for it gets. */
-static void
-grant_options(download_service *s, transfer *t)
-{
-    const tftp_request *r = &t->request;
-    uint32_t blksize_max = (uint32_t)s->c.download_blksize;
-    uint32_t window_max = (uint32_t)s->c.download_windowsize;
-
-    t->blksize = 512;
-    t->window = 1;
-    t->back_off = s->c.download_timeout_ms;
-    if (r->blksize != 0)
-        t->blksize = t->grant.blksize = r->blksize < blksize_max ? r->blksize : blksize_max;
-    if (r->windowsize != 0)
-        t->window = t->grant.windowsize = r->windowsize < window_max ? r->windowsize : window_max;
-    if (r->timeout != 0) {
-        t->grant.timeout = r->timeout;
-        t->back_off = r->timeout * 1000;
-    }
-    t->grant.tsize = r->tsize;
-    t->grant.size = t->len;
-    t->blocks = t->len / t->blksize + 1;
-}
-
-static void
-take_hash(uint8_t to[32], const answer *a, int row, int column, bool *hashed)
-{
-    size_t len = 0;
-    const char *value = answer_value(a, row, column, &len);
-
-    *hashed = *hashed && value != NULL && len == 32;
-    if (*hashed)
-        memcpy(to, value, 32);
-}
-
-static transfer *
-transfer_of(download_service *s, ticket k)
-{
-    transfer *t = &s->transfers[k.index];
-
-    return t->generation == k.generation && t->state == ASKING ? t : NULL;
-}
-
-/* Row of an answer -> the first packet to the client. */
-static void
-take_row(download_service *s, transfer *t, const answer *a, int row)
-{
-    const char *verdict = answer_value(a, row, 1, NULL);
-    const char *content;
-    size_t len = 0;
-
-    copy_column(t->row.note, sizeof(t->row.note), a, row, 3);
-    copy_column(t->row.modem_id, sizeof(t->row.modem_id), a, row, 4);
-    copy_column(t->row.netgw_id, sizeof(t->row.netgw_id), a, row, 5);
-    content = answer_value(a, row, 2, &len);
-    if (verdict[0] == 'u') {
-        refuse(s, t, "unknown", TFTP_NOT_FOUND, "no such file");
-        return;
-    } else if (verdict[0] == 'r') {
-        refuse(s, t, "refused", TFTP_ACCESS, "not for you");
-        return;
-    } else if (content == NULL) {
-        refuse(s, t, "failed", TFTP_UNDEFINED, "the file cannot be made");
-        return;
-    }
-    t->row.hashed = true;
-    take_hash(t->row.config_sha256, a, row, 6, &t->row.hashed);
-    take_hash(t->row.sha256, a, row, 7, &t->row.hashed);
-    if (strcmp(verdict, "file") == 0) {
-        if (!take_file(s, t, content, len))
-            return;
-    } else if (!take_content(t, content, len)) {
-        free_transfer(s, t);
-        return;
-    }
-    grant_options(s, t);
-    t->state = OFFERED;
-    t->due = t->back_off * (s->c.download_tries + 1);
-    t->due = loop_now(s->l) + (t->due < OFFER_MAX_MS ? t->due : OFFER_MAX_MS);
-    note_offer(s, t);
-    send_offer(s, t);
-}
-
-static void
-on_batch(void *owner, uint64_t tag, const answer *a)
-{
-    download_service *s = owner;
-    batch *b = &s->batches[tag];
-
-    if (a->error != NULL)
-        agent_log(AGENT_ERROR, "download: %s", a->error);
-    for (int row = 0; row < a->rows; row++) {
-        const char *number = answer_value(a, row, 0, NULL);
-        int i = number ? atoi(number) - 1 : -1;
-        transfer *t = i >= 0 && i < b->n ? transfer_of(s, b->tickets[i]) : NULL;
-
-        if (t != NULL && answer_value(a, row, 1, NULL) != NULL)
-            take_row(s, t, a, row);
-    }
-    for (int i = 0; i < b->n; i++) { /* no answer: silence, the client asks again */
-        transfer *t = transfer_of(s, b->tickets[i]);
-
-        if (t != NULL) {
-            s->count.lost++;
-            free_transfer(s, t);
-        }
-    }
-    b->used = false;
-}
-
-static void
-host_text(const socket_address *peer, char *to, size_t size)
-{
-    socket_address host = *peer;
-
-    if (host.any.sa_family == AF_INET)
-        host.in4.sin_port = 0;
-    else
-        host.in6.sin6_port = 0;
-    socket_text(&host, to, size);
-}
-
-/* Puts what waits to the database, as far as it goes into one question. */
-static void
-ask_batch(download_service *s, batch *b)
-{
-    feed_buffer paths = {0};
-    feed_buffer sources = {0};
-
-    b->n = 0;
-    feed_add(&paths, "{", 1);
-    feed_add(&sources, "{", 1);
-    while (s->nasked > 0 && b->n < BATCH_MAX) {
-        ticket k = s->asked[s->first_asked];
-        transfer *t = transfer_of(s, k);
-        char source[SOCKET_TEXT_MAX];
-
-        s->first_asked = (s->first_asked + 1) % (unsigned)s->c.download_transfers;
-        s->nasked--;
-        if (t == NULL)
-            continue;
-        host_text(&t->route.peer, source, sizeof(source));
-        feed_add_element(&paths, t->request.name, strlen(t->request.name));
-        feed_add_element(&sources, source, strlen(source));
-        b->tickets[b->n++] = k;
-    }
-    feed_add(&paths, "}", 1);
-    feed_add(&sources, "}", 1);
-    b->used = b->n > 0;
-    if (b->used) {
-        const char *values[2] = {paths.data, sources.data};
-
-        if (paths.failed || sources.failed ||
-            !database_ask(s->d, ASK_DOWNLOAD, 2, values, on_batch, s, (uint64_t)(b - s->batches)))
-            on_batch(s, (uint64_t)(b - s->batches), &(answer){.rows = -1});
-    }
-    free(paths.data);
-    free(sources.data);
-}
-
-/* One batch per connection is under way; meanwhile the next one grows. */
-static void
-on_flush(ticker *ticker_)
-{
-    download_service *s = ticker_->owner;
-
-    for (int i = 0; i < s->c.connections && i < BATCHES_MAX && s->nasked > 0; i++)
-        if (!s->batches[i].used)
-            ask_batch(s, &s->batches[i]);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -592,7 +117,7 @@ is_repeated(download_service *s, transfer *t, const tftp_request *r)
     if (same && t->state == ASKING)
         return true;
     if (same && t->state == OFFERED) {
-        send_offer(s, t);
+        tftp_send_offer(s, t);
         return true;
     }
     /* A late copy of the request must not end a transfer that runs; one that stands still, or
@@ -600,16 +125,16 @@ is_repeated(download_service *s, transfer *t, const tftp_request *r)
     if (same && t->state == SENDING && loop_now(s->l) - t->progress < RESTART_MS)
         return true;
     if (t->state == ASKING)
-        free_transfer(s, t);
+        transfer_free(s, t);
     else
-        give_up(s, t);
+        transfer_give_up(s, t);
     return false;
 }
 
 static void
 start_transfer(download_service *s, const datagram *d, const tftp_request *r)
 {
-    transfer *t = make_room(s, d);
+    transfer *t = transfer_make_room(s, d);
     struct timespec wall;
 
     if (t == NULL) {
@@ -626,7 +151,7 @@ start_transfer(download_service *s, const datagram *d, const tftp_request *r)
     snprintf(t->row.path, sizeof(t->row.path), "%s", r->name);
     if (t->socket < 0 || s->nasked == (unsigned)s->c.download_transfers) {
         s->count.crowded++;
-        free_transfer(s, t);
+        transfer_free(s, t);
         return;
     }
     s->asked[(s->first_asked + s->nasked++) % (unsigned)s->c.download_transfers] =
@@ -650,14 +175,14 @@ on_request(download_service *s, int fd, const datagram *d)
     }
     s->count.requests++;
     if (request.opcode == TFTP_WRQ) {
-        send_error(s, fd, d, TFTP_ACCESS, "nothing can be written here");
+        tftp_send_error(s, fd, d, TFTP_ACCESS, "nothing can be written here");
         return;
     }
     if (request.mode == TFTP_OTHER_MODE) {
-        send_error(s, fd, d, TFTP_ILLEGAL, "mode is neither octet nor netascii");
+        tftp_send_error(s, fd, d, TFTP_ILLEGAL, "mode is neither octet nor netascii");
         return;
     }
-    t = find_transfer(s, &d->peer);
+    t = transfer_find(s, &d->peer);
     if (t != NULL && is_repeated(s, t, &request))
         return;
     start_transfer(s, d, &request);
@@ -689,7 +214,7 @@ on_ack(download_service *s, transfer *t, int32_t number)
     t->acked += step;
     if (t->acked == t->blocks && !of_oack) {
         s->count.served++;
-        finish(s, t, "served");
+        transfer_finish(s, t, "served");
         return;
     }
     t->state = SENDING;
@@ -702,7 +227,7 @@ on_ack(download_service *s, transfer *t, int32_t number)
 static void
 on_pool_packet(download_service *s, int socket, const datagram *d)
 {
-    transfer *t = find_transfer(s, &d->peer);
+    transfer *t = transfer_find(s, &d->peer);
     int32_t ack = tftp_read_ack(d->data, d->len);
 
     if (t == NULL || t->socket != socket || t->state < OFFERED) {
@@ -712,7 +237,7 @@ on_pool_packet(download_service *s, int socket, const datagram *d)
     } else if (tftp_packet_opcode(d->data, d->len) == TFTP_ERROR && d->len >= 4) {
         snprintf(t->row.note, sizeof(t->row.note), "the client says error %d",
                  d->data[2] << 8 | d->data[3]);
-        finish(s, t, "broken off");
+        transfer_finish(s, t, "broken off");
     } else {
         s->count.junk++;
     }
@@ -737,7 +262,7 @@ look_at_transfer(download_service *s, transfer *t, int64_t now)
     if (t->state == ASKING || now < t->due)
         return;
     if (t->state == OFFERED || ++t->tries > s->c.download_tries) {
-        give_up(s, t);
+        transfer_give_up(s, t);
         return;
     }
     t->back_off = t->back_off * 2 > BACK_OFF_MAX_MS && t->back_off <= BACK_OFF_MAX_MS
@@ -872,7 +397,7 @@ download_start(loop *l, const config *c, database *d)
     }
     if ((families[0] && !make_pool(s, AF_INET)) || (families[1] && !make_pool(s, AF_INET6)))
         return NULL;
-    s->t = (ticker){.tick = on_tick, .flush = on_flush, .owner = s};
+    s->t = (ticker){.tick = on_tick, .flush = tftp_ask, .owner = s};
     loop_add_ticker(l, &s->t);
     return s;
 }
@@ -895,9 +420,9 @@ download_stop(download_service *s)
 {
     while (s->newest != NULL) {
         if (s->newest->state == ASKING)
-            free_transfer(s, s->newest);
+            transfer_free(s, s->newest);
         else
-            give_up(s, s->newest);
+            transfer_give_up(s, s->newest);
     }
     recorder_finish(s->r);
 }
