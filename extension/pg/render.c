@@ -323,6 +323,7 @@ add_piece(void *context, const char *start, size_t length, bool dynamic)
 
     if (dynamic) {
         template_names(start, length, find_modem_name, &of_modem);
+        template_condition_names(start, length, find_modem_name, &of_modem);
         new_piece.kind = of_modem ? PIECE_MODEM : PIECE_VARIANT;
         new_piece.content = (bytes){start, length};
         /* Whether MaxCPE is there must be known before any modem is. */

@@ -147,6 +147,19 @@ lookup_sample(void *context, const char *name, size_t name_length, const char **
     return true;
 }
 
+/* Refuses a text whose directives are wrong (22P02). */
+static void
+check_directives(const char *text, size_t length, const char *name)
+{
+    template_problem problem;
+
+    if (template_is_native(text, length) && !template_check_native(text, length, &problem))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("%s", problem.message),
+                 errdetail("Line %d, column %d of template \"%s\".", problem.line, problem.column, name),
+                 errhint("%s", problem.hint)));
+}
+
 /* One line of the template with samples for its placeholders; tells whether there were any. */
 static bool
 append_sample_line(template_buffer *out, const char *line, size_t length)
@@ -185,7 +198,7 @@ blank_sampled_line(template_buffer *text, const bool *sampled, int lines, int nu
 /*
  * nmsp.check_template(source, device, name): refuses a text that could not be encoded for any
  * device. Placeholders get samples; a line whose sample has the wrong type or size is left to the
- * real value, every other error is the template's.
+ * real value, every other error is the template's. All branches of conditions are looked at.
  */
 Datum
 nmsp_check_template(PG_FUNCTION_ARGS)
@@ -203,6 +216,7 @@ nmsp_check_template(PG_FUNCTION_ARGS)
     docsis_buffer out;
     docsis_error error;
 
+    check_directives(p, length, name);
     for (const char *q = p; q < end; q++)
         lines += *q == '\n';
     sampled = palloc0(lines + 2);

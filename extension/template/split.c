@@ -2,16 +2,20 @@
  * Cutting a template into pieces that can be encoded on their own, see template.h. The scanner knows
  * just enough of the text language: comments, strings, braces, and what ends a statement.
  */
-#include "extension/template/template.h"
+#include "extension/template/native.h"
 
 #include <ctype.h>
 #include <string.h>
+
+#define NESTING 32
 
 typedef struct scanner {
     const char *end;
     int depth;         /* of groups */
     bool in_comment;
     bool clean;        /* between two statements */
+    int conditions;    /* open ones; groups that are open where they begin: */
+    int depth_of[NESTING];
 } scanner;
 
 static bool
@@ -47,9 +51,8 @@ template_is_plain(const char *value, size_t length)
     return true;
 }
 
-/* A '{' that a '}' follows before the next '{': the line holds a placeholder or an expression. */
-static bool
-is_dynamic(const char *line, const char *end)
+bool
+template_is_dynamic_line(const char *line, const char *end)
 {
     bool open = false;
 
@@ -152,6 +155,24 @@ scan_line(scanner *s, const char *p, const char *end, bool dynamic)
     return !(dynamic && s->in_comment);
 }
 
+/* A condition and its branches stay in one piece; false when they do not stand between statements. */
+static bool
+scan_directive(scanner *s, directive_kind kind)
+{
+    if (!s->clean)
+        return false;
+    if (kind == DIRECTIVE_IF) {
+        if (s->conditions == NESTING)
+            return false;
+        s->depth_of[s->conditions++] = s->depth;
+    } else if (kind != DIRECTIVE_OVERRIDE) {
+        if (s->conditions == 0 || s->depth != s->depth_of[s->conditions - 1])
+            return false;
+        s->conditions -= kind == DIRECTIVE_ENDIF;
+    }
+    return true;
+}
+
 bool
 template_split(const char *source, size_t length,
                void (*piece)(void *context, const char *start, size_t length, bool dynamic),
@@ -160,18 +181,21 @@ template_split(const char *source, size_t length,
     scanner s = {.end = source + length, .clean = true};
     const char *constant = source; /* begin of the constant pieces not reported yet */
     const char *start = source;    /* begin of the present piece */
-    bool dynamic = false;
+    bool dynamic = false, native = template_is_native(source, length);
 
     for (const char *p = source; p < s.end;) {
         const char *newline = memchr(p, '\n', s.end - p);
-        const char *line_end = newline ? newline : s.end;
-        bool dynamic_line = is_dynamic(p, line_end);
+        const char *line_end = newline ? newline : s.end, *rest, *rest_end;
+        directive_kind kind = native && !s.in_comment
+                                  ? native_directive(p, line_end, &rest, &rest_end) : DIRECTIVE_NONE;
+        bool dynamic_line = kind != DIRECTIVE_NONE || template_is_dynamic_line(p, line_end);
 
-        if (!scan_line(&s, p, line_end, dynamic_line))
+        if (kind != DIRECTIVE_NONE ? !scan_directive(&s, kind)
+                                   : !scan_line(&s, p, line_end, dynamic_line))
             return false;
         dynamic |= dynamic_line;
         p = newline ? newline + 1 : s.end;
-        if (s.depth > 0 || s.in_comment || !s.clean)
+        if (s.depth > 0 || s.in_comment || !s.clean || s.conditions > 0)
             continue;
         if (dynamic) {
             if (start > constant)

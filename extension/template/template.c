@@ -2,7 +2,7 @@
  * Expansion of placeholders, see template.h. A line is appended to the output with its values
  * replaced, then its expression (if any) is computed in place.
  */
-#include "extension/template/template.h"
+#include "extension/template/native.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -275,18 +275,58 @@ finish_line(template_buffer *out, size_t start)
     return true;
 }
 
+/* Which lines count, by the conditions so far. */
+typedef struct branches {
+    text_state state;
+    int depth;         /* of #if */
+    int skipped;       /* the depth whose branch is left out; 0: none */
+} branches;
+
+/* Follows the conditions; true when the line is text that counts. */
+static bool
+counts(branches *b, slice line, template_lookup lookup, void *context)
+{
+    const char *end = line.start + line.length, *rest, *rest_end;
+
+    switch (b->state.in == IN_TEXT ? native_directive(line.start, end, &rest, &rest_end)
+                                   : DIRECTIVE_NONE) {
+    case DIRECTIVE_IF:
+        b->depth++;
+        if (b->skipped == 0 && !native_condition(rest, rest_end, lookup, context))
+            b->skipped = b->depth;
+        return false;
+    case DIRECTIVE_ELSE:
+        if (b->depth > 0 && (b->skipped == 0 || b->skipped == b->depth))
+            b->skipped = b->skipped == 0 ? b->depth : 0;
+        return false;
+    case DIRECTIVE_ENDIF:
+        if (b->skipped == b->depth)
+            b->skipped = 0;
+        b->depth -= b->depth > 0;
+        return false;
+    case DIRECTIVE_OVERRIDE:
+        return false;
+    default:
+        native_scan_line(&b->state, line.start, end);
+        return b->skipped == 0;
+    }
+}
+
 bool
 template_expand(const char *source, size_t length, template_lookup lookup, void *context,
                 template_buffer *out)
 {
     const char *p = source, *end = source + length;
+    bool native = template_is_native(source, length);
+    branches b = {.state.clean = true};
 
     while (p < end) {
         const char *newline = memchr(p, '\n', end - p);
         slice line = {p, (newline ? newline : end) - p};
         size_t start = out->length;
 
-        if (!replace_values(line, lookup, context, out) || !finish_line(out, start))
+        if ((!native || counts(&b, line, lookup, context)) &&
+            (!replace_values(line, lookup, context, out) || !finish_line(out, start)))
             return false;
         if (newline == NULL)
             break;

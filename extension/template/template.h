@@ -11,6 +11,17 @@
  * Values are replaced first, one expression per line is computed after that, and a line that still
  * contains braces around anything else is dropped: the language's only condition. A group written
  * on one line looks like that too, so templates keep "{" and "}" on lines of their own.
+ *
+ * The native form adds lines that begin with '#':
+ *
+ *   #if table.column.index set    or unset, or = <> < > <= >= and a value
+ *   #else
+ *   #endif
+ *   #override Name [words]        statements of the parents that are left out (override.c)
+ *
+ * They stand between whole statements; conditions nest, and a group is opened and closed in the
+ * same branch. A text without them takes none of this file's native paths: it has no '#' outside
+ * of comments, strings and lines with braces, for the codec's language does not know that sign.
  */
 #ifndef NMSP_TEMPLATE_H
 #define NMSP_TEMPLATE_H
@@ -39,6 +50,23 @@ typedef bool (*template_lookup)(void *context, const char *name, size_t name_len
  */
 bool template_expand(const char *source, size_t length, template_lookup lookup, void *context,
                      template_buffer *out);
+
+/* Does the text have a line of the native form, outside of comments and strings? */
+bool template_is_native(const char *source, size_t length);
+
+/* What is wrong with a directive, and where: both count from 1, columns in bytes. */
+typedef struct template_problem {
+    int line, column;
+    const char *message, *hint;
+} template_problem;
+
+/* Checks the directives of a text; false and the first problem when one is wrong. */
+bool template_check_native(const char *source, size_t length, template_problem *problem);
+
+/* Calls found() for the name in each condition of the text, as template_names does. */
+void template_condition_names(const char *text, size_t length,
+                              void (*found)(void *context, const char *name, size_t name_length),
+                              void *context);
 
 /*
  * Calls found() for each {name} of the text, repeats included; names point into the text.

@@ -2,6 +2,8 @@
  * fuzz_template - the promise that files rest on: a template that is cut into pieces, each expanded
  * and encoded on its own, gives the bytes of the expanded whole.
  *
+ * Conditions are part of that, and what the check of directives says of them is looked at.
+ *
  * An input is four lines, the values of {a.0} to {d.0}, and a template.
  */
 #include "fuzz.h"
@@ -213,6 +215,36 @@ static void check_pieces(const input *in, const pieces *p)
     fuzz_buffer_free(&together);
 }
 
+static int lines_in(const char *text, size_t length)
+{
+    int lines = 0;
+
+    for (size_t i = 0; i < length; i++)
+        lines += text[i] == '\n';
+    return lines;
+}
+
+/* Directives: what is none is no fault, places are in the text, lines keep their numbers. */
+static void check_native(const input *in, const template_buffer *whole)
+{
+    template_problem problem;
+    bool good = template_check_native(in->source, in->length, &problem), plain = true;
+    int names = 0;
+
+    template_condition_names(in->source, in->length, count_name, &names);
+    if (!template_is_native(in->source, in->length)) {
+        MUST(good && names == 0);
+        return;
+    }
+    MUST(good || (problem.line >= 1 && problem.line <= 1 + lines_in(in->source, in->length) &&
+                  problem.column >= 1 && problem.column <= (int) in->length + 1));
+    for (int i = 0; i < VALUES; i++)
+        plain &= in->value[i].start == NULL ||
+                 template_is_plain(in->value[i].start, in->value[i].length);
+    if (plain)
+        MUST(lines_in(in->source, in->length) == lines_in(whole->data, whole->length));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     input in = read_input(data, size);
@@ -223,6 +255,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 4096)
         return 0;
     whole = expand(&in, in.source, in.length);
+    if (in.length > 0)
+        check_native(&in, &whole);
     free(whole.data);
     if (in.length > 0 && template_split(in.source, in.length, add_piece, &p) && p.count <= PIECES)
         check_pieces(&in, &p);

@@ -22,7 +22,8 @@ MARKS = ["Main {", "};", "/*", "*/", 'E"', "\\x", "0x", "::", ".0", ".1.3.6.1.",
 JSON_MARKS = ['{"t":"', '"n":"', '"v":', '"v":[', '"hex":"', '"oid":"', '"type":"', '"value":',
               '"name":"', "\\u00", "\\ud83d\\ude00"]
 TEMPLATE_MARKS = ["{a.0}", "{b.0}", "{c.0}", "{d.0}", "{none.0}", "{a.0,?,b}", ",*,", ",/,",
-                  "{abc,1,-1}", "MaxCPE {a.0};"]
+                  "{abc,1,-1}", "MaxCPE {a.0};", "#if a.0 set", "#if b.0 unset", "#if c.0 = 10.0.0.1", "#if d.0 < 2",
+                  "#if a.0 <> ", "#else", "#endif", "#override MaxCPE"]
 
 
 def rows(path):
@@ -82,6 +83,9 @@ def add_vectors(corpus, cli):
         if len(text) > 2000:
             continue
         corpus.put("text", text)
+        if number % 8 == 0:
+            corpus.put("template", b"1\nabc\n10.0.0.1\n\n#if a.0 = 1\n" + body(text)
+                       + b"\n#else\nMaxCPE {a.0};\n#if d.0 set\nPad;\n#endif\n#endif\n" + body(text))
         corpus.put("template", b"1\nabc\n10.0.0.1\n\n" + body(text).replace(b" 1;", b" {a.0};"))
         config = cli.call(b"encode", text)
         if config is None:
@@ -96,9 +100,14 @@ def add_vectors(corpus, cli):
 
 
 def add_own(corpus):
-    """seeds/TARGET."""
+    """seeds/TARGET: a line each, or a folder with a file each."""
     folder = os.path.join(HERE, "seeds")
     for target in sorted(os.listdir(folder)):
+        if os.path.isdir(os.path.join(folder, target)):
+            for name in sorted(os.listdir(os.path.join(folder, target))):
+                with open(os.path.join(folder, target, name), "rb") as handle:
+                    corpus.put(target, handle.read())
+            continue
         with open(os.path.join(folder, target), "rb") as handle:
             for line in handle.read().split(b"\n"):
                 if line and not line.startswith(b"#"):

@@ -108,5 +108,70 @@ SELECT pg_temp.bad_class('ds_buffer_target = 3001', 'buffers_are_in_order');
 SELECT pg_temp.bad_class('ds_aggregate_name = ''a"b''', 'aggregate_name_is_1_to_15_characters');
 SELECT pg_temp.bad_class('us_scheduling_type = 1', 'scheduling_type_between_2_and_7');
 SELECT lives_ok('UPDATE nmsp.service_class SET ds_peak_rate = 0, us_peak_rate = NULL', '0 is no limit, null is not set');
+-- ---- conditions, alone
+CREATE TEMP TABLE form (condition text, truth boolean);
+INSERT INTO form VALUES
+    ('a.n.0 set', true), ('a.none.0 set', false), ('a.null.0 set', false), ('a.n.0 unset', false), ('a.none.0 unset', true), ('a.null.0 unset', true),
+    ('a.n.0 = 7', true), ('a.n.0 = 7.0', true), ('a.n.0 <> 7', false), ('a.n.0 < 10', true), ('a.n.0 > 10', false), ('a.n.0 <= 7', true), ('a.n.0 >= 7', true),
+    ('a.n.0 > -1', true), ('a.n.0 < "10"', false), ('a.s.0 = "abc"', true), ('a.s.0 = "ab"', false), ('a.s.0 > "ab"', true), ('a.s.0 <> "abc"', false), ('a.s.0 < "b c"', true),
+    ('a.s.0 = 7', false), ('a.s.0 <> 7', true), ('a.s.0 < 7', false), ('a.none.0 = 7', false), ('a.none.0 <> 7', true), ('a.null.0 = ""', true), ('a.none.0 = ""', false),
+    ('a.ip.0 = 10.0.0.9', true), ('a.ip.0 < 10.0.0.10', true), ('a.ip.0 >= 10.0.0.100', false), ('a.mac.0 = 00:11:22:AA:bb:cc', true), ('a.mac.0 > 00:11:22:00:00:00', true),
+    ('a.yes.0 = true', true), ('a.no.0 = true', false), ('a.no.0 = false', true), ('a.n.0 = true', false), ('a.none.0 = false', false);
+SELECT is(nmsp.expand_template(format(E'A 1;\n  #if %s\nB {a.n.0};\n#else\nC {a.s.0};\n#endif  \nD 4;', condition),
+                               '{"a.n.0": 7, "a.s.0": "abc", "a.null.0": null, "a.yes.0": true, "a.no.0": false, "a.ip.0": "10.0.0.9", "a.mac.0": "00:11:22:aa:bb:cc"}'),
+          format(E'A 1;\n\n%s\n\n%s\n\nD 4;', CASE WHEN truth THEN 'B 7;' ELSE '' END, CASE WHEN truth THEN '' ELSE 'C abc;' END), condition) FROM form;
+SELECT is(nmsp.expand_template(E'#if a.n.0 = 1\n#if a.n.0 = 2\nA;\n#else\nB;\n#endif\n#else\n#if a.n.0 = 2\nC;\n#else\nD;\n#endif\nE;\n#endif\nF;', format('{"a.n.0": %s}', n)::jsonb),
+          format(E'\n\n%s\n\n%s\n\n\n\n%s\n\n%s\n\n%s\n\nF;', '', CASE n WHEN 1 THEN 'B;' ELSE '' END, CASE n WHEN 2 THEN 'C;' ELSE '' END, CASE n WHEN 3 THEN 'D;' ELSE '' END, CASE WHEN n > 1 THEN 'E;' ELSE '' END),
+          'nested conditions ' || n) FROM generate_series(1, 3) n;
+-- What the placeholder language makes of such lines stays
+SELECT is(nmsp.expand_template(t, '{"a.n.0": 7}'), t, 'no directive: ' || t) FROM unnest(ARRAY[E'/*\n#if a.n.0 = 1\n*/ A;\n/* #endif\n#else */', E'A "\n#if a.n.0 = 1\n";', E'A "\\"\n#endif\n";', '#iffy', '# if', 'A #if']) t;
+SELECT is(nmsp.expand_template(E'#if {a.none.0}\nA;', '{"a.n.0": 7}'), E'\nA;', 'a line with braces is dropped as ever');
+
+-- ---- in files
+SELECT is(pg_temp.file(E'UsServiceFlow\n{\n UsServiceFlowRef 1;\n#if qos.us_rate_max_help.0 >= 10000000\n AQMEncodings\n {\n  SFAQMLatencyTarget 10;\n }\n#endif\n}\n#if modem.name.0 = "one"\nMaxCPE 7;\n#else\nMaxCPE 8;\n#endif'),
+          'NetworkAccess 1; UsServiceFlow; >UsServiceFlowRef 1; >AQMEncodings; >>SFAQMLatencyTarget 10; MaxCPE 7', 'conditions on class and modem');
+UPDATE nmsp.service_class SET us_rate = 5000000, us_min_reserved_rate = NULL;
+UPDATE nmsp.modem SET name = 'two';
+SELECT is((SELECT string_agg(concat_ws(' ', repeat('>', depth) || name, value), '; ' ORDER BY "offset") FROM docsis.tlvs(nmsp.modem_config(:m1)) WHERE name NOT IN ('CmMic', 'CmtsMic', 'EndOfDataMkr', 'Pad')),
+          'NetworkAccess 1; UsServiceFlow; >UsServiceFlowRef 1; MaxCPE 8', 'and when they change');
+SELECT is(pg_temp.file(E'GlobalPrivacyEnable 0;\n#if qos.id.0 unset\nMaxCPE 7;\n#endif\n#if modem.wifi.0 set\nSwUpgradeFilename "{modem.wifi.0}";\n#endif'), 'NetworkAccess 1; MaxCPE 2; GlobalPrivacyEnable 0', 'no branch');
+
+-- ---- the same bytes fast and plain
+INSERT INTO nmsp.service_class (name, ds_rate, us_rate, us_max_burst) SELECT 'c' || g, g * 1000000, g * 500000, CASE WHEN g % 2 = 0 THEN g * 3044 END FROM generate_series(1, 5) g;
+INSERT INTO nmsp.template (name, source) VALUES ('many', E'#if qos.id.0 set\nUsServiceFlow\n{\n UsServiceFlowRef 1;\n MaxTrafficBurst {qos.us_max_burst.0};\n#if qos.us_max_burst.0 unset\n TrafficPriority 1;\n#endif\n}\n#endif\nGlobalPrivacyEnable 0;\n'
+    '#if modem.n.0 > 4\nMaxCPE {modem.n.0};\n#else\n SwUpgradeFilename "few";\n#endif\n#if modem.internet_access.0 = true\nSnmpMibObject sysContact.0 String "on";\n#endif');
+INSERT INTO nmsp.modem (mac, netgw_id, template_id, service_class_id, internet_access)
+SELECT ('00:11:44:00:00:' || lpad(to_hex(g), 2, '0'))::macaddr, :g1, (SELECT id FROM nmsp.template WHERE name = 'many'),
+       CASE WHEN g % 7 > 0 THEN (SELECT id FROM nmsp.service_class WHERE name = 'c' || 1 + g % 5) END, g % 3 > 0 FROM generate_series(1, 60) g;
+INSERT INTO nmsp.modem_option SELECT id, 'n', (id % 9 + 1)::text FROM nmsp.modem WHERE id % 2 = 0;
+CREATE FUNCTION pg_temp.plain(m nmsp.modem) RETURNS bytea LANGUAGE plpgsql AS $fn$
+DECLARE
+    body text := nmsp.expand_template((nmsp.template_parts(m.template_id)).source, (nmsp.setting_values()).placeholders
+        || coalesce(nmsp.service_class_values(m.service_class_id), '{}') || jsonb_build_object('modem.internet_access.0', m.internet_access) || coalesce(nmsp.modem_options(m.id), '{}'));
+BEGIN
+    RETURN docsis.encode(convert_to(format(E'Main { NetworkAccess %s; %s\n%s\n}', m.internet_access::int, CASE WHEN body !~ '\yMaxCPE\y' THEN 'MaxCPE 2;' END, body), 'UTF8'), 'DOCSIS');
+END
+$fn$;
+SELECT is_empty($$SELECT m.id FROM nmsp.modem m JOIN nmsp.template t ON t.id = m.template_id WHERE t.name = 'many' AND nmsp.modem_config(m)::bytea <> pg_temp.plain(m)$$, 'files made fast are those made the plain way');
+SELECT cmp_ok((SELECT count(DISTINCT docsis.text(nmsp.modem_config(m))) FROM nmsp.modem m JOIN nmsp.template t ON t.id = m.template_id WHERE t.name = 'many'), '>', 10::bigint, 'they differ');
+
+-- ---- the check on saving
+CREATE FUNCTION pg_temp.bad(source text, message text, place text) RETURNS text LANGUAGE sql AS
+$$SELECT test.refused(format('INSERT INTO nmsp.template (name, source) VALUES (''new one'', %L)', source), '22P02', message, place || ' of template "new one".', '_%', message)$$;
+SELECT pg_temp.bad(E'MaxCPE 2;\n  #if\n#endif', 'the condition does not begin with the name of a placeholder', 'Line 2, column 6');
+SELECT pg_temp.bad(E'#if a.b.0\n#endif', 'the condition has no operator', 'Line 1, column 10');
+SELECT pg_temp.bad(E'#if a.b.0 == 1\n#endif', 'the condition has no operator', 'Line 1, column 11');
+SELECT pg_temp.bad(E'#if a.b.0 = one\n#endif', 'the condition compares with no value', 'Line 1, column 13');
+SELECT pg_temp.bad(E'#if a.b.0 set 1\n#endif', 'the condition goes on behind its end', 'Line 1, column 15');
+SELECT pg_temp.bad(E'MaxCPE 1;\n#if a.b.0 set\n#if a.b.0 set\n#endif\nGlobalPrivacyEnable 0;', '#if without an #endif', 'Line 2, column 1');
+SELECT pg_temp.bad(E'#if {a.b.0} set\n#endif', '#endif without an #if', 'Line 2, column 1');
+SELECT pg_temp.bad(E'  #else', '#else without an #if', 'Line 1, column 3');
+SELECT pg_temp.bad(E'#if a.b.0 set\n#else\n#else\n#endif', 'a second #else', 'Line 3, column 1');
+SELECT pg_temp.bad(E'#if a.b.0 set\n#endif now', 'nothing may follow #else and #endif', 'Line 2, column 8');
+SELECT pg_temp.bad(E'MaxCPE\n#if a.b.0 set\n2;\n#endif', 'a directive within a statement', 'Line 2, column 1');
+SELECT pg_temp.bad(E'#if a.b.0 set\nUsServiceFlow\n{\n#endif\n UsServiceFlowRef 1;\n}', 'a group reaches across a condition', 'Line 4, column 1');
+SELECT pg_temp.bad(string_agg('#if a.b.0 set', E'\n'), '#if is nested too deeply', 'Line 33, column 1') FROM generate_series(1, 33);
+SELECT test.refused($$INSERT INTO nmsp.template (name, source) VALUES ('new one', E'#if a.b.0 set\nMaxCPE 2;\n#else\nNope 1;\n#endif')$$, '42704', 'unknown symbol "Nope"', 'Line 4, column 1 of template "new one".', '%', 'every branch is checked');
+SELECT lives_ok($$INSERT INTO nmsp.template (name, device, source) VALUES ('mta one', 'mta', E'#if mta.id.0 set\nSnmpMibObject sysContact.0 String "mta";\n#endif')$$, 'in an MTA''s template');
 SELECT * FROM finish();
 ROLLBACK;
