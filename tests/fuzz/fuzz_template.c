@@ -85,6 +85,7 @@ static template_buffer expand(const input *in, const char *start, size_t length)
 {
     template_buffer out = {.grow = grow};
 
+    MUST(grow(&out, 1)); /* not even nothing is at NULL */
     MUST(template_expand(start, length, lookup, (void *) in, &out));
     return out;
 }
@@ -195,6 +196,7 @@ static void check_pieces(const input *in, const pieces *p)
         end += p->piece[i].length;
     }
     MUST(end == in->source + in->length);
+    MUST(grow(&joined, 1));
     for (int i = 0; i < VALUES; i++)
         plain &= in->value[i].start == NULL ||
                  template_is_plain(in->value[i].start, in->value[i].length);
