@@ -9,12 +9,15 @@
 #include "catalog/pg_type.h"
 #include "extension/pg/mib_overlay.h"
 #include "extension/pg/template_text.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
 PG_FUNCTION_INFO_V1(nmsp_expand_template);
 PG_FUNCTION_INFO_V1(nmsp_check_template);
 PG_FUNCTION_INFO_V1(nmsp_encode_mta);
+PG_FUNCTION_INFO_V1(nmsp_join_templates);
+PG_FUNCTION_INFO_V1(nmsp_check_override);
 
 static bool
 grow_text(template_buffer *buffer, size_t need)
@@ -147,6 +150,15 @@ lookup_sample(void *context, const char *name, size_t name_length, const char **
     return true;
 }
 
+static void
+raise_problem(const template_problem *problem, int code, const char *name)
+{
+    ereport(ERROR, (errcode(code), errmsg("%s", problem->message),
+                    errdetail("Line %d, column %d of template \"%s\".", problem->line,
+                              problem->column, name),
+                    errhint("%s", problem->hint)));
+}
+
 /* Refuses a text whose directives are wrong (22P02). */
 static void
 check_directives(const char *text, size_t length, const char *name)
@@ -154,10 +166,7 @@ check_directives(const char *text, size_t length, const char *name)
     template_problem problem;
 
     if (template_is_native(text, length) && !template_check_native(text, length, &problem))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("%s", problem.message),
-                 errdetail("Line %d, column %d of template \"%s\".", problem.line, problem.column, name),
-                 errhint("%s", problem.hint)));
+        raise_problem(&problem, ERRCODE_INVALID_TEXT_REPRESENTATION, name);
 }
 
 /* One line of the template with samples for its placeholders; tells whether there were any. */
@@ -284,4 +293,48 @@ nmsp_encode_mta(PG_FUNCTION_ARGS)
         nmsp_raise(&error, psprintf("template \"%s\"", name), 1);
     }
     PG_RETURN_POINTER(nmsp_buffer_varlena(&out));
+}
+
+/*
+ * nmsp.join_templates(sources text[]): the texts one after the other, each followed by a line feed
+ * but the last; what a text overrides is blank in those that follow.
+ */
+Datum
+nmsp_join_templates(PG_FUNCTION_ARGS)
+{
+    Datum *sources;
+    bool *nulls;
+    int count;
+    template_buffer out;
+    size_t *start;
+
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &sources, &nulls, &count);
+    nmsp_text_buffer_init(&out, 1024);
+    start = palloc((count + 1) * sizeof *start);
+    for (int i = 0; i < count; i++) {
+        text *source = nulls[i] ? cstring_to_text("") : DatumGetTextPP(sources[i]);
+
+        if (i > 0)
+            append_cstring(&out, "\n");
+        start[i] = out.length;
+        nmsp_text_append(&out, VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source));
+    }
+    for (int i = 0; i + 1 < count; i++)
+        template_override(out.data + start[i], start[i + 1] - 1 - start[i], out.data + start[i + 1],
+                          out.length - start[i + 1], NULL);
+    PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.length));
+}
+
+/* nmsp.check_override(source, parents, name): refuses an #override that meets nothing (42704). */
+Datum
+nmsp_check_override(PG_FUNCTION_ARGS)
+{
+    text *source = PG_GETARG_TEXT_PP(0);
+    text *parents = PG_GETARG_TEXT_P_COPY(1);
+    template_problem problem;
+
+    if (!template_override(VARDATA_ANY(source), VARSIZE_ANY_EXHDR(source), VARDATA(parents),
+                           VARSIZE(parents) - VARHDRSZ, &problem))
+        raise_problem(&problem, ERRCODE_UNDEFINED_OBJECT, text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    PG_RETURN_VOID();
 }

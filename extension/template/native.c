@@ -116,23 +116,27 @@ scan_character(text_state *state, const char *line, const char *p, const char *e
     return p + 1;
 }
 
+const char *
+native_scan_unit(text_state *state, const char *line, const char *p, const char *end, bool dynamic)
+{
+    if (state->in == IN_COMMENT)
+        return scan_comment(state, p, end);
+    if (state->in != IN_TEXT)
+        return scan_string(state, p, end, dynamic);
+    if (end - p > 1 && p[0] == '/' && p[1] == '*') {
+        state->in = IN_COMMENT;
+        return p + 2;
+    }
+    return scan_character(state, line, p, end, dynamic);
+}
+
 void
 native_scan_line(text_state *state, const char *line, const char *end)
 {
     bool dynamic = template_is_dynamic_line(line, end);
 
-    for (const char *p = line; p < end;) {
-        if (state->in == IN_COMMENT) {
-            p = scan_comment(state, p, end);
-        } else if (state->in != IN_TEXT) {
-            p = scan_string(state, p, end, dynamic);
-        } else if (end - p > 1 && p[0] == '/' && p[1] == '*') {
-            state->in = IN_COMMENT;
-            p += 2;
-        } else {
-            p = scan_character(state, line, p, end, dynamic);
-        }
-    }
+    for (const char *p = line; p < end;)
+        p = native_scan_unit(state, line, p, end, dynamic);
 }
 
 /* ---- values -------------------------------------------------------------- */

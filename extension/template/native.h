@@ -26,6 +26,13 @@ directive_kind native_directive(const char *line, const char *end, const char **
 /* Takes the state past a line that is no directive. */
 void native_scan_line(text_state *state, const char *line, const char *end);
 
+/*
+ * Takes the state past a comment, string, placeholder or character of a line, the part at p of it;
+ * returns its end.
+ */
+const char *native_scan_unit(text_state *state, const char *line, const char *p, const char *end,
+                             bool dynamic);
+
 /* Is the condition true of the values? A condition that cannot be read is not. */
 bool native_condition(const char *rest, const char *end, template_lookup lookup, void *context);
 

@@ -63,6 +63,13 @@ typedef struct template_problem {
 /* Checks the directives of a text; false and the first problem when one is wrong. */
 bool template_check_native(const char *source, size_t length, template_problem *problem);
 
+/*
+ * Blanks what the #override lines of a text mean in the text of its parents; lines keep their
+ * numbers. False, and the first problem, when one of them meets no statement. problem may be NULL.
+ */
+bool template_override(const char *source, size_t length, char *parents, size_t parents_length,
+                       template_problem *problem);
+
 /* Calls found() for the name in each condition of the text, as template_names does. */
 void template_condition_names(const char *text, size_t length,
                               void (*found)(void *context, const char *name, size_t name_length),

@@ -10,6 +10,16 @@ LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_che
 COMMENT ON FUNCTION nmsp.check_template(text, text, text) IS
 'Refuses a template that encodes for no device, with line and column; device is cm or mta, name is for the message. Errors: those of docsis.parse.';
 
+CREATE FUNCTION nmsp.join_templates(sources text[]) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'nmsp_join_templates';
+COMMENT ON FUNCTION nmsp.join_templates(text[]) IS
+'The texts of a template and its parents as one, line by line; what a text names in #override is blank in those that follow.';
+
+CREATE FUNCTION nmsp.check_override(source text, parents text, name text) RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'nmsp_check_override';
+COMMENT ON FUNCTION nmsp.check_override(text, text, text) IS
+'Refuses a template whose #override meets no statement of its parents'' text, with line and column; name is for the message. Errors: 42704.';
+
 CREATE FUNCTION nmsp.encode_mta(source text, name text, placeholders jsonb) RETURNS docsis.config
 LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'nmsp_encode_mta';
 COMMENT ON FUNCTION nmsp.encode_mta(text, text, jsonb) IS

@@ -201,6 +201,9 @@ BEGIN
     IF TG_OP = 'INSERT' OR NEW.source IS DISTINCT FROM OLD.source OR NEW.device <> OLD.device THEN
         PERFORM nmsp.check_template(NEW.source, NEW.device, NEW.name);
     END IF;
+    IF NEW.source LIKE '%#override%' AND (TG_OP = 'INSERT' OR (NEW.source, NEW.parent_id) IS DISTINCT FROM (OLD.source, OLD.parent_id)) THEN
+        PERFORM nmsp.check_override(NEW.source, coalesce((SELECT p.source FROM nmsp.template_parts(NEW.parent_id) p), ''), NEW.name);
+    END IF;
     IF TG_OP = 'UPDATE' AND (NEW.source, NEW.parent_id, NEW.device) IS DISTINCT FROM (OLD.source, OLD.parent_id, OLD.device) THEN
         NEW.version := OLD.version + 1;
     END IF;
@@ -208,7 +211,7 @@ BEGIN
 END
 $fn$;
 COMMENT ON FUNCTION nmsp.template_check() IS
-'Trigger: the text encodes (with values in place of placeholders), the tree has no cycle, the version counts.';
+'Trigger: the text encodes (with values in place of placeholders), what it overrides is there, the tree has no cycle, the version counts.';
 CREATE OR REPLACE TRIGGER a_check BEFORE INSERT OR UPDATE ON nmsp.template
     FOR EACH ROW EXECUTE FUNCTION nmsp.template_check();
 

@@ -11,11 +11,11 @@ BEGIN
         SELECT t.parent_id, 1, t.name, t.version, t.source FROM nmsp.template t WHERE t.id = template_parts.template_id
         UNION ALL
         SELECT t.parent_id, c.depth + 1, c.name, t.version, t.source FROM chain c JOIN nmsp.template t ON t.id = c.next_id)
-    SELECT pg_catalog.string_agg(c.source, E'\n' ORDER BY c.depth), max(c.name), sum(c.version)::int
+    SELECT nmsp.join_templates(pg_catalog.array_agg(c.source ORDER BY c.depth)), max(c.name), sum(c.version)::int
       INTO source, name, version FROM chain c;
 END
 $fn$;
-COMMENT ON FUNCTION nmsp.template_parts(bigint) IS 'A template''s whole text (its own, then its parents''), its name, and a version that grows whenever a text of the chain changes.';
+COMMENT ON FUNCTION nmsp.template_parts(bigint) IS 'A template''s whole text (its own, then its parents'' without what it overrides), its name, and a version that grows whenever a text of the chain changes.';
 
 CREATE OR REPLACE VIEW nmsp.template_text AS
 SELECT t.id, t.name, t.device, p.version, p.source FROM nmsp.template t CROSS JOIN LATERAL nmsp.template_parts(t.id) p;

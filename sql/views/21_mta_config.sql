@@ -21,7 +21,7 @@ BEGIN
         UNION ALL
         SELECT e.parent_id, c.depth + 1, c.name, c.dial_plan_id, e.source FROM chain c JOIN nmsp.template e ON e.id = c.next_id),
     template AS (
-        SELECT string_agg(c.source, E'\n' ORDER BY c.depth) AS source, max(c.name) AS name, coalesce(t.dial_plan_id, max(c.dial_plan_id)) AS dial_plan_id FROM chain c)
+        SELECT nmsp.join_templates(array_agg(c.source ORDER BY c.depth)) AS source, max(c.name) AS name, coalesce(t.dial_plan_id, max(c.dial_plan_id)) AS dial_plan_id FROM chain c)
     SELECT docsis.mta(
                nmsp.encode_mta(e.source, e.name,
                    jsonb_build_object(

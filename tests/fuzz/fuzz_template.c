@@ -247,6 +247,20 @@ static void check_native(const input *in, const template_buffer *whole)
         MUST(lines_in(in->source, in->length) == lines_in(whole->data, whole->length));
 }
 
+/* A text as its own parent: what is left out is blank, lines keep their numbers. */
+static void check_override(const input *in)
+{
+    char *parents = malloc(in->length);
+    template_problem problem;
+
+    memcpy(parents, in->source, in->length);
+    if (!template_override(in->source, in->length, parents, in->length, &problem))
+        MUST(problem.line >= 1 && problem.line <= 1 + lines_in(in->source, in->length));
+    for (size_t i = 0; i < in->length; i++)
+        MUST(parents[i] == in->source[i] || (parents[i] == ' ' && in->source[i] != '\n'));
+    free(parents);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     input in = read_input(data, size);
@@ -259,6 +273,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     whole = expand(&in, in.source, in.length);
     if (in.length > 0)
         check_native(&in, &whole);
+    if (in.length > 0)
+        check_override(&in);
     free(whole.data);
     if (in.length > 0 && template_split(in.source, in.length, add_piece, &p) && p.count <= PIECES)
         check_pieces(&in, &p);

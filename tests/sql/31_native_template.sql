@@ -173,5 +173,29 @@ SELECT pg_temp.bad(E'#if a.b.0 set\nUsServiceFlow\n{\n#endif\n UsServiceFlowRef 
 SELECT pg_temp.bad(string_agg('#if a.b.0 set', E'\n'), '#if is nested too deeply', 'Line 33, column 1') FROM generate_series(1, 33);
 SELECT test.refused($$INSERT INTO nmsp.template (name, source) VALUES ('new one', E'#if a.b.0 set\nMaxCPE 2;\n#else\nNope 1;\n#endif')$$, '42704', 'unknown symbol "Nope"', 'Line 4, column 1 of template "new one".', '%', 'every branch is checked');
 SELECT lives_ok($$INSERT INTO nmsp.template (name, device, source) VALUES ('mta one', 'mta', E'#if mta.id.0 set\nSnmpMibObject sysContact.0 String "mta";\n#endif')$$, 'in an MTA''s template');
+
+-- ---- what a template leaves out of its parents
+INSERT INTO nmsp.template (name, source) VALUES ('root', E'MaxCPE 4; /* MaxCPE 5; */ SwUpgradeFilename "MaxCPE 6;";\nMaxCPE\n  5;\nUsServiceFlow\n{\n UsServiceFlowRef 1;\n TrafficPriority 1;\n}\nUsServiceFlow\n{\n UsServiceFlowRef  2;\n}\n'
+    'SnmpMibObject sysContact.0 String "a;b";\nSnmpMibObject sysLocation.0 String "{modem.name.0}";\nGlobalPrivacyEnable {modem.none.0};');
+CREATE FUNCTION pg_temp.joined(child text) RETURNS text LANGUAGE sql AS $fn$
+    SELECT regexp_replace(substr(nmsp.join_templates(ARRAY[child, (SELECT source FROM nmsp.template WHERE name = 'root')]), length(child) + 2), '\s+', ' ', 'g')
+$fn$;
+SELECT is(pg_temp.joined(o), w, o) FROM (VALUES
+    ('#override MaxCPE', ' /* MaxCPE 5; */ SwUpgradeFilename "MaxCPE 6;"; UsServiceFlow { UsServiceFlowRef 1; TrafficPriority 1; } UsServiceFlow { UsServiceFlowRef 2; } SnmpMibObject sysContact.0 String "a;b"; SnmpMibObject sysLocation.0 String "{modem.name.0}"; GlobalPrivacyEnable {modem.none.0};'),
+    (E'#override MaxCPE 5;\n#override UsServiceFlow UsServiceFlowRef 2', 'MaxCPE 4; /* MaxCPE 5; */ SwUpgradeFilename "MaxCPE 6;"; UsServiceFlow { UsServiceFlowRef 1; TrafficPriority 1; } SnmpMibObject sysContact.0 String "a;b"; SnmpMibObject sysLocation.0 String "{modem.name.0}"; GlobalPrivacyEnable {modem.none.0};'),
+    (E'#override UsServiceFlow\n#override SnmpMibObject sysLocation.0\n#override GlobalPrivacyEnable', 'MaxCPE 4; /* MaxCPE 5; */ SwUpgradeFilename "MaxCPE 6;"; MaxCPE 5; SnmpMibObject sysContact.0 String "a;b"; '),
+    ('#override SnmpMibObject', 'MaxCPE 4; /* MaxCPE 5; */ SwUpgradeFilename "MaxCPE 6;"; MaxCPE 5; UsServiceFlow { UsServiceFlowRef 1; TrafficPriority 1; } UsServiceFlow { UsServiceFlowRef 2; } GlobalPrivacyEnable {modem.none.0};')) v(o, w);
+SELECT is(nmsp.join_templates(ARRAY['a', E'#override b\nb;', E'b 1;\nc 2;', E'/*\n#override c\n*/', 'c;']), E'a\n#override b\nb;\n    \nc 2;\n/*\n#override c\n*/\nc;', 'a parent overrides its own parents, not itself');
+SELECT is(regexp_replace(pg_temp.file(E'#override MaxCPE\n#override UsServiceFlow UsServiceFlowRef 1\n#override SwUpgradeFilename\nMaxCPE 9;', 'root'), 'SnmpMib.*', ''),
+          'NetworkAccess 1; MaxCPE 9; UsServiceFlow; >UsServiceFlowRef 2; ', 'in the file');
+CREATE FUNCTION pg_temp.bad_override(source text, place text, parent text DEFAULT 'root') RETURNS text LANGUAGE sql AS
+$$SELECT test.refused(format('INSERT INTO nmsp.template (name, source, parent_id) VALUES (''new one'', %L, (SELECT id FROM nmsp.template WHERE name = %L))', source, parent), '42704', '#override meets no statement of a parent', place || ' of template "new one".', 'Write #override and%', source)$$;
+SELECT pg_temp.bad_override(E'Pad;\n  #override DsServiceFlow', 'Line 2, column 13');
+SELECT pg_temp.bad_override(E'#override UsServiceFlow UsServiceFlowRef 3', 'Line 1, column 11');
+SELECT pg_temp.bad_override(E'#override UsServiceFlowRef', 'Line 1, column 11');
+SELECT pg_temp.bad_override(E'#override TrafficPriority 1', 'Line 1, column 11');
+SELECT pg_temp.bad_override(E'#override MaxCPE', 'Line 1, column 11', 'no such template');
+SELECT pg_temp.bad_override(E'#override', 'Line 1, column 10');
+SELECT pg_temp.bad(E'#if a.b.0 set\n#override MaxCPE\n#endif', '#override within a group or condition', 'Line 2, column 1');
 SELECT * FROM finish();
 ROLLBACK;
