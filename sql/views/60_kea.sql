@@ -13,6 +13,7 @@
 --   7  an MTA: the key is 32 * id of the MTA + 7 (as 0), 15 (as 1), 23 (as 6) or 31 (as 3); class adapter
 -- In subnet 0 modems and MTAs say in their user context whether they have a fixed IPv4 address, in which
 -- subnet, and which: the hook takes it from there, and Kea need not be answered two more times.
+-- Whoever is behind a modem says there that no fixed address goes by that modem; where one does, Kea asks.
 -- A subnet's number is the id of its pool; 0 is Kea's word for a reservation that counts everywhere.
 -- Each branch has constants where it can and a key with an index of its own, so that Kea's
 -- statements, which are prepared once, are one index scan per branch that can answer. DHCPv6 also
@@ -50,7 +51,8 @@ SELECT m.id * 8 + 1, macaddr_send(m.mac), 0::smallint, p.id, NULL, m.address - '
  WHERE m.address IS NOT NULL
 UNION ALL
 SELECT m.id * 8 + 2, '\x43'::bytea || macaddr_send(m.mac), 4::smallint, 0::bigint, 0::bigint, NULL, NULL,
-       NULL, NULL, nmsp.cpe_class(m.id, m.internet_access, m.public_cpe), NULL, NULL
+       NULL, NULL, nmsp.cpe_class(m.id, m.internet_access, m.public_cpe), NULL,
+       CASE WHEN NOT EXISTS (SELECT FROM nmsp.endpoint e WHERE e.modem_id = m.id AND e.address IS NOT NULL AND e.mac IS NULL) THEN '{"fixed-subnet":0}' END
   FROM nmsp.modem m
 UNION ALL
 SELECT m.id * 8 + 3, macaddr_send(m.mac), 0::smallint, NULL, (SELECT p.id FROM nmsp.pool p WHERE p.network >>= m.address6), NULL, 'cm-' || m.id,
@@ -107,7 +109,7 @@ COMMENT ON COLUMN nmsp_kea.hosts.dhcp6_client_classes IS 'The same for DHCPv6.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_next_server IS 'TFTP server (siaddr) as a number.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_server_hostname IS 'Always null.';
 COMMENT ON COLUMN nmsp_kea.hosts.dhcp4_boot_file_name IS 'File of a modem or an MTA.';
-COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'Of modems and MTAs in subnet 0 fixed-subnet and fixed-address, which workers/kea reads; else null.';
+COMMENT ON COLUMN nmsp_kea.hosts.user_context IS 'In subnet 0 fixed-subnet and fixed-address, which workers/kea reads; null: Kea is to ask.';
 COMMENT ON COLUMN nmsp_kea.hosts.auth_key IS 'Always null.';
 
 -- Joined to a host by its key: the branches of the inner UNION ALL are one table each as well.

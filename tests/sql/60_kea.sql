@@ -56,6 +56,8 @@ SELECT results_eq($$SELECT (h.user_context::jsonb ->> 'fixed-subnet')::bigint, h
                      WHERE h.host_id IN (pg_temp.modem(1) * 8, pg_temp.modem(2) * 8, pg_temp.mta(3) * 32 + 7) ORDER BY h.dhcp_identifier$$,
     $$VALUES (0::bigint, NULL::text), (pg_temp.pool('10.1.0.0/16'), '10.1.0.99'), (pg_temp.pool('10.8.0.0/16'), '10.8.0.99')$$,
     'who counts everywhere tells of its fixed address');
+SELECT results_eq($$SELECT h.user_context FROM nmsp_kea.hosts h WHERE h.host_id IN (pg_temp.modem(1) * 8 + 2, pg_temp.modem(2) * 8 + 2) AND h.dhcp_identifier_type = 4 ORDER BY h.dhcp_identifier$$,
+    $$VALUES ('{"fixed-subnet":0}'), (NULL)$$, 'who is behind a modem tells that no fixed address goes by it');
 SELECT is((SELECT dhcp4_next_server FROM nmsp_kea.hosts WHERE host_id = pg_temp.modem(1) * 8), 172 * 16777216::bigint + 20 * 65536 + 1, 'next server as a number');
 SELECT results_eq($$SELECT dhcp_identifier, dhcp4_subnet_id, dhcp6_subnet_id, dhcp4_client_classes, dhcp6_client_classes FROM nmsp_kea.hosts
                      WHERE dhcp_identifier_type = 4 AND dhcp4_subnet_id = 0 ORDER BY 1$$,
