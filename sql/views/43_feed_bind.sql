@@ -117,6 +117,11 @@ COMMENT ON COLUMN nmsp.dns_record.data IS 'Address or name, as zone files write 
 
 -- ---------------------------------------------------------------- a target's settings
 
+CREATE OR REPLACE FUNCTION nmsp_feed.bind_cut(network cidr) RETURNS cidr
+LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT
+RETURN pg_catalog.set_masklen(network, CASE pg_catalog.family(network) WHEN 4 THEN least(pg_catalog.masklen(network), 24) / 8 * 8 ELSE least(pg_catalog.masklen(network), 48) / 4 * 4 END);
+COMMENT ON FUNCTION nmsp_feed.bind_cut(cidr) IS 'Feed bind: the network of the reverse zone that holds a whole network: as bind_reverse_zone() cuts it.';
+
 CREATE OR REPLACE FUNCTION nmsp_feed.bind_zone(target bigint) RETURNS TABLE (zone text, network cidr)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
@@ -128,9 +133,8 @@ BEGIN
     IF settings -> 'zones' IS NULL THEN
         RETURN QUERY SELECT lower(s.domain_name) || '.', NULL::cidr FROM nmsp.setting s;
         RETURN QUERY WITH z AS MATERIALIZED (
-                SELECT DISTINCT x.zone, nmsp_feed.bind_network(x.zone) AS network
-                  FROM (SELECT nmsp_feed.bind_reverse_zone(p.network) FROM nmsp.pool p) x(zone))
-            SELECT z.zone, z.network FROM z WHERE NOT EXISTS (SELECT FROM z wider WHERE wider.network >> z.network);
+                SELECT DISTINCT nmsp_feed.bind_cut(p.network) AS network FROM nmsp.pool p)
+            SELECT nmsp_feed.bind_reverse_zone(z.network), z.network FROM z WHERE NOT EXISTS (SELECT FROM z wider WHERE wider.network >> z.network);
         RETURN;
     END IF;
     SELECT v INTO wrong FROM jsonb_array_elements_text(settings -> 'zones') v
@@ -166,6 +170,7 @@ AS $fn$
 DECLARE
     room int := max_rows;
     given int;
+    behind bigint;
     p record;
 BEGIN
     FOR p IN SELECT x.name, x.relation, x.address
@@ -176,10 +181,13 @@ BEGIN
               WHERE (after_part IS NULL OR x.name >= after_part) AND (cause NOT IN ('modem', 'endpoint', 'mta') OR x.relation = cause)
               ORDER BY x.name LOOP
         EXIT WHEN room <= 0;
-        RETURN QUERY EXECUTE
-            CASE WHEN cause IN ('modem', 'endpoint', 'mta') THEN 'SELECT $1, k FROM (SELECT DISTINCT unnest($2)) u(k) WHERE k > $3 ORDER BY k LIMIT $4'
-                 ELSE format('SELECT $1, x.id FROM nmsp.%I x WHERE x.id > $3 AND x.%I IS NOT NULL ORDER BY x.id LIMIT $4', p.relation, p.address) END
-            USING p.name, ids, CASE WHEN p.name = after_part THEN after_id ELSE -9223372036854775808 END, room;
+        behind := CASE WHEN p.name = after_part THEN after_id ELSE -9223372036854775808 END;
+        IF cause IN ('modem', 'endpoint', 'mta') THEN
+            RETURN QUERY SELECT p.name, u.k FROM (SELECT DISTINCT x.k FROM unnest(ids) x(k)) u WHERE u.k > behind ORDER BY u.k LIMIT room;
+        ELSE
+            RETURN QUERY EXECUTE format('SELECT $1, x.id FROM nmsp.%I x WHERE x.id > $2 AND x.%I IS NOT NULL ORDER BY x.id LIMIT $3', p.relation, p.address)
+                USING p.name, behind, room;
+        END IF;
         GET DIAGNOSTICS given = ROW_COUNT;
         room := room - given;
     END LOOP;
@@ -193,12 +201,21 @@ CREATE OR REPLACE FUNCTION nmsp_feed.bind_render(target bigint, part text, ids b
 RETURNS TABLE (id bigint, path text, content bytea)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
+SET plan_cache_mode TO force_generic_plan
 AS $fn$
 #variable_conflict use_column
 BEGIN
-    -- In plpgsql, as is bind_script(): the plans are kept. Making them took longer than an update of the zone.
+    -- In plpgsql, as is bind_script(): the plans are kept (and
+    -- made for any part, else they are made anew for each). Making them took longer than an update of the zone.
     RETURN QUERY
-    WITH z AS MATERIALIZED (SELECT x.zone, x.network FROM nmsp_feed.bind_zone(bind_render.target) x)
+    WITH own AS MATERIALIZED (SELECT t.settings -> 'zones' IS NOT NULL AS zones FROM nmsp_feed.target t WHERE t.id = bind_render.target),
+    z AS MATERIALIZED (
+        -- the zones without their names, which take longer to make than to ask for one address
+        SELECT x.zone, x.network FROM own CROSS JOIN LATERAL nmsp_feed.bind_zone(bind_render.target) x WHERE own.zones
+        UNION ALL
+        SELECT lower(s.domain_name) || '.', NULL::cidr FROM own, nmsp.setting s WHERE NOT own.zones
+        UNION ALL
+        SELECT NULL::text, x.network FROM (SELECT DISTINCT nmsp_feed.bind_cut(p.network) FROM own, nmsp.pool p WHERE NOT own.zones) x(network))
     SELECT r.id, r.name || ' ' || r.type, convert_to(r.ttl || ' ' || r.data || E'\n', 'UTF8')
       FROM nmsp_feed.bind_record r
      WHERE r.part = bind_render.part AND r.id = ANY (bind_render.ids)
@@ -214,6 +231,7 @@ CREATE OR REPLACE FUNCTION nmsp_feed.bind_script(target bigint, action text[], p
 RETURNS TABLE (name text, script text)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
+SET plan_cache_mode TO force_generic_plan
 AS $fn$
 #variable_conflict use_column
 BEGIN

@@ -154,7 +154,7 @@ def latency(t, bed):
             times.append((time.perf_counter() - begin) * 1000)
             bed.settled()
     times = sorted(times[5:])
-    t.diag(f"commit to served: p50 {statistics.median(times):.1f} ms, p95 {times[int(len(times) * .95)]:.1f} ms")
+    t.diag(f"commit to served: p50 {statistics.median(times):.1f} ms, p99 {times[int(len(times) * .99)]:.1f} ms")
     t.ok(statistics.median(times) < 1000, "a committed change is served at once", times)
     t.is_(bed.ask("5.0.1.10.in-addr.arpa.", "PTR"), [], "the old address leads nowhere")
     before = bed.dig("+short", DOMAIN, "SOA")
@@ -162,6 +162,51 @@ def latency(t, bed):
     bed.sql("INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES ('02:00:00:00:00:02', 1, 1)")
     bed.settled()
     t.is_(bed.dig("+short", DOMAIN, "SOA"), before, "what changes no record sends no update")
+
+
+def updaters(key_file):
+    """Process ids of the nsupdate processes that run with this key."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().decode().split("\0")
+        except OSError:
+            continue
+        if words[0].endswith("nsupdate") and key_file in words:
+            found.append(int(pid))
+    return found
+
+
+def session(t, bed):
+    """nsupdate stays running between small changes; whatever becomes of it, changes are served."""
+    def change(address):
+        bed.sql(f"UPDATE nmsp.modem SET address = '{address}' WHERE id = 1")
+        bed.served("cm-1", "A", address)
+        bed.settled()
+        return updaters(bed.key_file)
+
+    first = change("10.1.5.1")
+    t.is_([len(first), change("10.1.5.2")], [1, first], "one nsupdate stays running and takes change after change")
+    os.kill(first[0], signal.SIGKILL)
+    second = change("10.1.5.3")
+    t.ok(len(second) == 1 and second != first, "killed, another takes its place at the next change", [first, second])
+    os.kill(second[0], signal.SIGSTOP)
+    bed.sql("UPDATE nmsp_feed.feed SET command_timeout = '1 s' WHERE name = 'bind'")
+    bed.sql("UPDATE nmsp.modem SET address = '10.1.5.4' WHERE id = 1")
+    t.like(bed.failed("took too long"), 'command "bind-update" took too long and was killed', "one that hangs is killed after command_timeout")
+    bed.served("cm-1", "A", "10.1.5.4")
+    bed.settled()
+    t.is_(second[0] in updaters(bed.key_file), False, "and the change is sent again by another")
+    bed.sql("UPDATE nmsp_feed.feed SET command_timeout = '60 s' WHERE name = 'bind'")
+    third = change("10.1.5.5")
+    bed.write_key(bed.key)
+    t.ok(change("10.1.5.6") != third, "a key file that was written anew is read anew", third)
+    last = updaters(bed.key_file)
+    with bed.net.server.entered():
+        bed.db.restart("immediate")
+    wait_until(lambda: [pid for pid in updaters(bed.key_file) if pid in last], lambda left: left == [], 20, "no nsupdate left behind")
+    t.ok(change("10.1.5.7") != last, "the server crashes: no nsupdate is left behind, and the next change is served", last)
 
 
 def many(t, bed):
@@ -345,7 +390,7 @@ def story(t, stack):
     processes.adopt_orphans()
     bed = Bed(stack)
     try:
-        for part in (begins, latency, many, endpoints, restarts, by_hand, refused, wrong_key, new_domain, another_server):
+        for part in (begins, latency, session, many, endpoints, restarts, by_hand, refused, wrong_key, new_domain, another_server):
             part(t, bed)
     except BaseException:
         t.diag(bed.db.log_tail(25))
