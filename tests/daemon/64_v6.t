@@ -66,6 +66,7 @@ class Bed:
             isp.insert("contract_modem", modem_id=self.ids[mac], contract_id=contract)
             isp.insert("entitlement", contract_id=contract, kind="internet", service_class_id=gold)
             isp.insert("entitlement", contract_id=contract, kind="public_cpe")
+            isp.insert("entitlement", contract_id=contract, kind="static_address", quantity=4)
 
     def modem(self, mac, mode="apm", cmts="cmts-1", **patience):
         relay = self.relay if cmts == "cmts-1" else self.far_relay
