@@ -284,6 +284,9 @@ static const constraint_hint constraint_hints[] = {
      "Give what is dialled before a country code, as in 00."},
     {"voice_setting_secure_needs_a_kerberos_realm", "Set kerberos_realm in the same UPDATE."},
 
+    {"mac_is_of_another_device",
+     "Somebody else has just entered that hardware address, for a modem, an MTA or an endpoint: "
+     "take the address from the device's label."},
     {"mta_mac_is_already_used",
      "Change that MTA's row (UPDATE nmsp.mta ... WHERE mac = ...) or delete it first."},
     {"mta_address_is_already_used",

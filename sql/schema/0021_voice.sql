@@ -102,6 +102,14 @@ COMMENT ON COLUMN nmsp.mta.address6 IS 'Fixed IPv6 address.';
 COMMENT ON COLUMN nmsp.mta.created_at IS 'When the row was made.';
 COMMENT ON COLUMN nmsp.mta.description IS 'Free text.';
 
+-- Modems, MTAs and endpoints draw from one space of hardware addresses: what is unique over three
+-- tables is unique here, also for transactions that cannot see each other.
+CREATE TABLE nmsp.device_mac (
+    mac macaddr CONSTRAINT mac_is_of_another_device PRIMARY KEY
+);
+COMMENT ON TABLE nmsp.device_mac IS 'The hardware addresses of all modems, MTAs and endpoints; kept by triggers.';
+COMMENT ON COLUMN nmsp.device_mac.mac IS 'The address.';
+
 -- Codes of the telephone market, loaded from CSV; see the manual.
 CREATE TABLE nmsp.carrier_code (
     code text PRIMARY KEY CONSTRAINT carrier_code_is_not_empty CHECK (code <> '' AND code = btrim(code)),

@@ -38,6 +38,59 @@ CREATE OR REPLACE TRIGGER b_mac BEFORE INSERT OR UPDATE OF mac ON nmsp.mta FOR E
 CREATE OR REPLACE TRIGGER b_mac BEFORE INSERT OR UPDATE OF mac ON nmsp.endpoint
     FOR EACH ROW WHEN (NEW.mac IS NOT NULL) EXECUTE FUNCTION nmsp.mac_check();
 
+-- The triggers above name the other device; they do not see what another transaction is just entering.
+-- This one waits for it.
+CREATE OR REPLACE FUNCTION nmsp.keep_device_mac() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER -- nobody else writes that table
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    CASE TG_OP
+        WHEN 'INSERT' THEN
+            INSERT INTO nmsp.device_mac (mac) SELECT n.mac FROM new_rows n WHERE n.mac IS NOT NULL;
+        WHEN 'UPDATE' THEN
+            DELETE FROM nmsp.device_mac d WHERE d.mac = OLD.mac;
+            INSERT INTO nmsp.device_mac (mac) SELECT NEW.mac WHERE NEW.mac IS NOT NULL;
+        WHEN 'DELETE' THEN
+            DELETE FROM nmsp.device_mac d USING old_rows o WHERE d.mac = o.mac;
+        ELSE
+            DELETE FROM nmsp.device_mac d
+             WHERE NOT EXISTS (SELECT FROM nmsp.modem m WHERE m.mac = d.mac) AND NOT EXISTS (SELECT FROM nmsp.mta t WHERE t.mac = d.mac)
+               AND NOT EXISTS (SELECT FROM nmsp.endpoint e WHERE e.mac = d.mac);
+    END CASE;
+    RETURN NULL;
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.keep_device_mac() FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.keep_device_mac() IS 'Trigger: nmsp.device_mac has the hardware addresses of all devices.';
+CREATE OR REPLACE TRIGGER mac_inserted AFTER INSERT ON nmsp.modem REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_updated AFTER UPDATE OF mac ON nmsp.modem
+    FOR EACH ROW WHEN (OLD.mac IS DISTINCT FROM NEW.mac) EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_deleted AFTER DELETE ON nmsp.modem REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_truncated AFTER TRUNCATE ON nmsp.modem
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_inserted AFTER INSERT ON nmsp.mta REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_updated AFTER UPDATE OF mac ON nmsp.mta
+    FOR EACH ROW WHEN (OLD.mac IS DISTINCT FROM NEW.mac) EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_deleted AFTER DELETE ON nmsp.mta REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_truncated AFTER TRUNCATE ON nmsp.mta
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_inserted AFTER INSERT ON nmsp.endpoint REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_updated AFTER UPDATE OF mac ON nmsp.endpoint
+    FOR EACH ROW WHEN (OLD.mac IS DISTINCT FROM NEW.mac) EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_deleted AFTER DELETE ON nmsp.endpoint REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+CREATE OR REPLACE TRIGGER mac_truncated AFTER TRUNCATE ON nmsp.endpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION nmsp.keep_device_mac();
+INSERT INTO nmsp.device_mac (mac)
+SELECT x.mac FROM (SELECT m.mac FROM nmsp.modem m UNION SELECT t.mac FROM nmsp.mta t UNION SELECT e.mac FROM nmsp.endpoint e) x
+ WHERE x.mac IS NOT NULL AND NOT EXISTS (SELECT FROM nmsp.device_mac d WHERE d.mac = x.mac);
+
 -- mta -------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION nmsp.mta_check() RETURNS trigger

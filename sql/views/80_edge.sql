@@ -21,6 +21,7 @@ INSERT INTO nmsp_feed.edge_table (relation, way, radius, netgw, note) VALUES
     ('nmsp.pool_sample', 'own', false, NULL, 'counted from leases'),
     ('nmsp.modem_download', 'own', false, NULL, 'kept at the centre too, by what comes in nmsp.download'),
     ('nmsp.mta_download', 'own', false, NULL, 'kept at the centre too, by what comes in nmsp.download'),
+    ('nmsp.device_mac', 'own', false, NULL, 'devices are entered at the centre'),
     ('nmsp.mib_version', 'own', false, NULL, 'kept by triggers of nmsp.mib_object'),
     ('nmsp.edge', 'own', false, NULL, 'what makes a database an edge'),
     ('nmsp_kea.ipv6_reservation', 'own', false, NULL, 'kept by triggers of nmsp.modem and nmsp.endpoint'),

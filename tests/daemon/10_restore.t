@@ -184,6 +184,32 @@ def allocation(t, db):
           "100 rows each at the same time: 200 addresses")
 
 
+def one_address_one_device(t, db):
+    """A modem and an MTA of one hardware address are entered at the same time."""
+    mac, refused = "00:11:66:00:00:01", []
+    with db.session("isp") as one, db.session("isp") as two:
+        pid = two.run("SELECT pg_backend_pid()").strip()
+
+        def enter():
+            try:
+                two.run(f"INSERT INTO nmsp.mta (mac, modem_id, template_id) SELECT '{mac}', 7, id "
+                        "FROM nmsp.template WHERE name = 'phone'")
+            except cluster.SqlError as error:
+                refused.append(str(error))
+
+        one.run(f"BEGIN; INSERT INTO nmsp.modem (mac, netgw_id, template_id) VALUES ('{mac}', 1, 1)")
+        thread = threading.Thread(target=enter)
+        thread.start()
+        db.wait_for(f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {pid}", "Lock")
+        one.run("COMMIT")
+        thread.join(10)
+    t.like(refused[0] if refused else "", "(?s)mac_is_of_another_device.*HINT",
+           "who enters an address that another transaction has just entered for another device is refused")
+    t.is_(db.value("SELECT count(*) FROM (SELECT mac FROM nmsp.modem UNION ALL SELECT mac FROM nmsp.mta "
+                   "UNION ALL SELECT mac FROM nmsp.endpoint WHERE mac IS NOT NULL) x FULL JOIN nmsp.device_mac d "
+                   "USING (mac) WHERE x IS NULL OR d IS NULL", "isp"), "0", "the list of all addresses is right")
+
+
 def story(t, stack):
     tap.require(cluster.missing())
     db = stack.enter_context(cluster.Cluster(SETTINGS))
@@ -202,6 +228,7 @@ def story(t, stack):
     restores(t, db, db.folder)
     comes_and_goes(t, db)
     allocation(t, db)
+    one_address_one_device(t, db)
 
 
 tap.main(story)
