@@ -95,15 +95,15 @@ class Bed:
         early = []
 
         def ask():
-            begin = time.time()
             code = self.asker.ask("anna", "pw-anna")
-            if time.time() < at:
+            answered = time.time()  # what was asked before the moment may be decided after it
+            if answered < at:
                 early.append(code)
-            return (begin, code)
+            return (answered, code)
 
-        begin, _ = wait_until(ask, lambda got: got[1] == after, AHEAD + 8, f"{before} -> {after}",
+        answered, _ = wait_until(ask, lambda got: got[1] == after, AHEAD + 8, f"{before} -> {after}",
                               interval=0.01)
-        return set(early), begin - at
+        return set(early), answered - at
 
     def trouble(self):
         return f"-- freeradius\n{self.server.tail(30)}\n-- server log\n{self.db.log_tail(15)}"

@@ -8,6 +8,7 @@ INSERT INTO nmsp.pool (netgw_id, purpose, network, range_start, range_end, vendo
     (1, 'cpe_public', '198.51.100.0/24', '198.51.100.10', '198.51.100.200', NULL),
     (1, 'stb', '192.0.2.0/25', '192.0.2.10', '192.0.2.100', 'STB "x"'),
     (2, 'cpe_private', '2001:db8::/64', '2001:db8::10', '2001:db8::ffff', NULL);
+INSERT INTO nmsp.pool_option (pool_id, code, suboption, kind, value) VALUES (1, 150, 0, 'address', '10.0.0.7');
 INSERT INTO nmsp.service_class (name, ds_rate, us_rate) VALUES ('gold', 1000000000, 50000000), ('silver', 100000000, 10000000);
 INSERT INTO nmsp.template (name, source) VALUES ('root', E'MaxCPE {{modem.cpe.0},?,4};\nGlobalPrivacyEnable 0;');
 INSERT INTO nmsp.template (name, source, parent_id) VALUES ('base', E'UsServiceFlow\n{\n  UsServiceFlowRef 1;\n  MaxRateSustained {qos.us_rate_max_help.0};\n}', 1);
