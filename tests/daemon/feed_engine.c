@@ -64,15 +64,20 @@ fake_query(feed_store *store, const char *sql, const feed_value *params, int n, 
     }
     strncat(log_text, "\n", sizeof(log_text) - strlen(log_text) - 1);
     if (strstr(sql, "nmsp_feed.script(") != NULL) {
-        /* two runs: one that is always taken, one with the paths (a probe has none) */
-        rows->nrows = rows->ncols = 2;
-        rows->values = calloc(4, sizeof(feed_value));
-        rows->values[0].data = strdup("part 0");
-        rows->values[1].data = strdup("begin\n");
-        rows->values[2].data = strdup("part 1");
-        rows->values[3].data = strdup(strstr(params[1].data, "probe") ? "probe" : params[2].data);
-        for (int i = 0; i < 4; i++)
-            rows->values[i].len = strlen(rows->values[i].data);
+        /* two runs: one that is always taken, one with the paths (a probe has none); behind name and
+         * script stands how to talk to a command that stays: this daemon has none */
+        const char *cells[] = {"part 0", "begin\n", "part 1",
+                               strstr(params[1].data, "probe") ? "probe" : params[2].data};
+
+        rows->nrows = 2;
+        rows->ncols = 7;
+        rows->values = calloc(2 * 7, sizeof(feed_value));
+        for (int i = 0; i < 4; i++) {
+            feed_value *value = &rows->values[i / 2 * 7 + i % 2];
+
+            value->data = strdup(cells[i]);
+            value->len = strlen(cells[i]);
+        }
         return FEED_OK;
     }
     for (int i = 0; i < nscript; i++) {
