@@ -305,8 +305,8 @@ REVOKE ALL ON FUNCTION nmsp.record_downloads(text, timestamptz[], inet[], text[]
 COMMENT ON FUNCTION nmsp.record_downloads(text, timestamptz[], inet[], text[], text[], bigint[], bigint[], text[], int[], real[], bytea[], bytea[]) IS
 'For nmsp-agent: stores a batch of downloads, arrays of equal length, in nmsp.download, nmsp.modem_download and nmsp.mta_download.';
 
-CREATE OR REPLACE FUNCTION nmsp.keep_downloads(now timestamptz DEFAULT pg_catalog.now(), OUT made int, OUT dropped int)
-LANGUAGE plpgsql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION nmsp.keep_weeks(parent text, key text, retention interval, now timestamptz, OUT made int, OUT dropped int)
+LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 SET timezone TO 'UTC'
 AS $fn$
@@ -317,24 +317,37 @@ DECLARE
 BEGIN
     made := 0;
     dropped := 0;
-    PERFORM pg_advisory_xact_lock(hashtext('nmsp.keep_downloads'));
+    PERFORM pg_advisory_xact_lock(hashtext('nmsp.keep_weeks ' || parent));
     FOR week IN SELECT generate_series(date_trunc('week', now), now + '14 days'::interval, '7 days'::interval) LOOP
-        name := 'download_' || to_char(week, 'YYYYMMDD');
+        name := format('%s_%s', parent, to_char(week, 'YYYYMMDD'));
         CONTINUE WHEN to_regclass('nmsp.' || name) IS NOT NULL;
-        EXECUTE format('CREATE TABLE nmsp.%I (LIKE nmsp.download INCLUDING CONSTRAINTS INCLUDING COMMENTS)', name);
-        EXECUTE format('COMMENT ON TABLE nmsp.%I IS %L', name, format('Partition of nmsp.download: the week from %s.', week::date));
-        EXECUTE format('WITH early AS (DELETE FROM nmsp.download_other d WHERE d.at >= %L AND d.at < %L RETURNING d.*)
-                        INSERT INTO nmsp.%I SELECT * FROM early', week, week + '7 days'::interval, name);
-        EXECUTE format('ALTER TABLE nmsp.download ATTACH PARTITION nmsp.%I FOR VALUES FROM (%L) TO (%L)', name, week, week + '7 days'::interval);
+        EXECUTE format('CREATE TABLE nmsp.%I (LIKE nmsp.%I INCLUDING CONSTRAINTS INCLUDING COMMENTS)', name, parent);
+        EXECUTE format('COMMENT ON TABLE nmsp.%I IS %L', name, format('Partition of nmsp.%s: the week from %s.', parent, week::date));
+        EXECUTE format('WITH early AS (DELETE FROM nmsp.%I d WHERE d.%I >= %L AND d.%I < %L RETURNING d.*)
+                        INSERT INTO nmsp.%I SELECT * FROM early', parent || '_other', key, week, key, week + '7 days'::interval, name);
+        EXECUTE format('ALTER TABLE nmsp.%I ATTACH PARTITION nmsp.%I FOR VALUES FROM (%L) TO (%L)', parent, name, week, week + '7 days'::interval);
         made := made + 1;
     END LOOP;
     FOR old IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                WHERE i.inhparent = 'nmsp.download'::regclass AND c.relname ~ '^download_[0-9]{8}$'
-                  AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= now - (SELECT s.download_retention FROM nmsp.setting s) LOOP
+                WHERE i.inhparent = format('nmsp.%I', parent)::regclass AND c.relname ~ format('^%s_[0-9]{8}$', parent)
+                  AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= now - retention LOOP
         EXECUTE format('DROP TABLE nmsp.%I', old.relname);
         dropped := dropped + 1;
     END LOOP;
-    DELETE FROM nmsp.download_other d WHERE d.at < now - (SELECT s.download_retention FROM nmsp.setting s);
+    EXECUTE format('DELETE FROM nmsp.%I d WHERE d.%I < %L', parent || '_other', key, now - retention);
+END
+$fn$;
+REVOKE ALL ON FUNCTION nmsp.keep_weeks(text, text, interval, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION nmsp.keep_weeks(text, text, interval, timestamptz) IS
+'For a table of schema nmsp partitioned by week of a timestamptz key, with a default partition <name>_other: makes the partitions of this week and the next two, drops those older than the retention. Returns how many.';
+
+CREATE OR REPLACE FUNCTION nmsp.keep_downloads(now timestamptz DEFAULT pg_catalog.now(), OUT made int, OUT dropped int)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $fn$
+BEGIN
+    SELECT k.made, k.dropped INTO made, dropped
+      FROM nmsp.keep_weeks('download', 'at', (SELECT s.download_retention FROM nmsp.setting s), keep_downloads.now) k;
     IF to_regprocedure('nmsp.keep_leases(timestamptz)') IS NOT NULL THEN
         PERFORM nmsp.keep_leases(now);
     END IF;

@@ -253,31 +253,9 @@ SET search_path TO pg_catalog, pg_temp
 SET timezone TO 'UTC'
 AS $fn$
 DECLARE
-    week timestamptz;
-    name text;
-    old record;
     retention CONSTANT interval := (SELECT s.lease_retention FROM nmsp.setting s);
 BEGIN
-    made := 0;
-    dropped := 0;
-    PERFORM pg_advisory_xact_lock(hashtext('nmsp.keep_leases'));
-    FOR week IN SELECT generate_series(date_trunc('week', now), now + '14 days'::interval, '7 days'::interval) LOOP
-        name := 'lease_history_' || to_char(week, 'YYYYMMDD');
-        CONTINUE WHEN to_regclass('nmsp.' || name) IS NOT NULL;
-        EXECUTE format('CREATE TABLE nmsp.%I (LIKE nmsp.lease_history INCLUDING CONSTRAINTS INCLUDING COMMENTS)', name);
-        EXECUTE format('COMMENT ON TABLE nmsp.%I IS %L', name, format('Partition of nmsp.lease_history: the week from %s.', week::date));
-        EXECUTE format('WITH early AS (DELETE FROM nmsp.lease_history_other d WHERE d.until >= %L AND d.until < %L RETURNING d.*)
-                        INSERT INTO nmsp.%I SELECT * FROM early', week, week + '7 days'::interval, name);
-        EXECUTE format('ALTER TABLE nmsp.lease_history ATTACH PARTITION nmsp.%I FOR VALUES FROM (%L) TO (%L)', name, week, week + '7 days'::interval);
-        made := made + 1;
-    END LOOP;
-    FOR old IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                WHERE i.inhparent = 'nmsp.lease_history'::regclass AND c.relname ~ '^lease_history_[0-9]{8}$'
-                  AND to_date(right(c.relname, 8), 'YYYYMMDD') + 7 <= now - retention LOOP
-        EXECUTE format('DROP TABLE nmsp.%I', old.relname);
-        dropped := dropped + 1;
-    END LOOP;
-    DELETE FROM nmsp.lease_history_other d WHERE d.until < now - retention;
+    SELECT k.made, k.dropped INTO made, dropped FROM nmsp.keep_weeks('lease_history', 'until', retention, keep_leases.now) k;
     DELETE FROM nmsp.lease l WHERE l.ends < now - retention;
     INSERT INTO nmsp.pool_sample (pool_id, at, used, size)
     SELECT u.pool_id, date_trunc('hour', now), u.fixed + u.leased, u.size FROM nmsp.pool_usage u
